@@ -1,0 +1,68 @@
+# Verbs over CMake; `make` alone prints them. What each does stands in CMakePresets.json and tools/.
+SHELL := /bin/sh
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+CMD ?= PYTHONMALLOC=malloc $(PYTHON) examples/workload.py
+
+# The tools behind the verbs must not take this make's flags for theirs.
+cmake := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
+ctest := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL ctest --output-on-failure --no-tests=error
+libraries := mimalloc mimalloc-static mimalloc-object
+
+.PHONY: help build run test tests-long check format bench-instructions install clean configure compile
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+build: ## build libmimalloc.so, libmimalloc.a and mimalloc.o into build/
+	@tools/install_deps.sh build
+	@$(MAKE) compile
+
+run: ## run a program under mimalloc and beside it under the system's malloc: make run CMD="prog args"
+	@tools/install_deps.sh run
+	@$(MAKE) compile
+	@$(cmake) --build build --target side_by_side >/dev/null
+	@build/tools/side_by_side build/libmimalloc.so '$(subst ','\'',$(CMD))'
+
+test: ## install what the tests need, build, and run them all
+	@tools/install_deps.sh build test check
+	@$(MAKE) configure
+	@$(cmake) --build build --parallel $(JOBS)
+	@cd build && $(ctest) --parallel $(JOBS) --label-exclude long
+
+tests-long: ## run the tests that take minutes each
+	@tools/install_deps.sh build test
+	@$(MAKE) configure
+	@$(cmake) --build build --parallel $(JOBS)
+	@cd build && $(ctest) --label-regex long
+
+check: ## check format, lint, layers, headers, exported names and house rules
+	@tools/install_deps.sh build check
+	@$(MAKE) compile
+	@cd build && $(ctest) --parallel $(JOBS) --label-regex check
+
+format: ## rewrite the sources in the house's format
+	@tools/install_deps.sh check
+	@tools/check_format.py --fix
+
+bench-instructions: ## print instructions per malloc and free, by callgrind
+	@tools/install_deps.sh build bench
+	@$(MAKE) compile
+	@$(PYTHON) bench/instructions/run.py --lib build/libmimalloc.so
+
+install: build ## install below PREFIX (default /usr/local)
+	@$(cmake) --install build --prefix $(PREFIX)
+
+clean: ## remove build/
+	@rm -rf build
+
+configure:
+	@$(cmake) -S . -B build
+
+compile: configure
+	@$(cmake) --build build --parallel $(JOBS) --target $(libraries)

@@ -1,0 +1,36 @@
+# `cmake --install`: libraries and objects in lib/, headers flat in include/, the CMake package, the .pc file.
+include(CMakePackageConfigHelpers)
+
+set(MI_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mimalloc)
+
+install(TARGETS ${MI_INSTALL_TARGETS} EXPORT mimalloc-targets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${MI_HEADERS_PUBLIC} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(MI_OBJECT_FILES)
+  install(FILES ${MI_OBJECT_FILES} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+
+install(EXPORT mimalloc-targets DESTINATION ${MI_CMAKE_DIR})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/mimalloc-config.cmake.in
+  ${PROJECT_BINARY_DIR}/mimalloc-config.cmake INSTALL_DESTINATION ${MI_CMAKE_DIR}
+  NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/mimalloc-config-version.cmake
+  COMPATIBILITY SameMajorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/mimalloc-config.cmake ${PROJECT_BINARY_DIR}/mimalloc-config-version.cmake
+  DESTINATION ${MI_CMAKE_DIR})
+
+# The .pc file finds its prefix from its own place, so that an installed tree can be moved.
+set(MI_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+set(MI_PC_LIBDIR ${CMAKE_INSTALL_FULL_LIBDIR})
+set(MI_PC_INCLUDEDIR ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+  file(RELATIVE_PATH up "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(MI_PC_PREFIX "\${pcfiledir}/${up}")
+  set(MI_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+  set(MI_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+configure_file(${PROJECT_SOURCE_DIR}/cmake/mimalloc.pc.in ${PROJECT_BINARY_DIR}/mimalloc.pc.gen @ONLY)
+file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/mimalloc${MI_SUFFIX}.pc INPUT ${PROJECT_BINARY_DIR}/mimalloc.pc.gen)
+install(FILES ${PROJECT_BINARY_DIR}/mimalloc${MI_SUFFIX}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,61 @@
+# The source files, layer by layer (the order is the law of the layers), and what each platform adds.
+set(MI_LAYERS base os arena page heap alloc front)
+
+set(MI_SOURCES_COMMON
+  src/base/check.c
+  src/base/config.c
+  src/base/format.c
+  src/base/hooks.c
+  src/arena/meta.c
+  src/arena/purge.c
+  src/arena/region.c
+  src/arena/slices.c
+  src/page/page.c
+  src/page/remote.c
+  src/page/sizeclass.c
+  src/heap/census.c
+  src/heap/held.c
+  src/heap/registry.c
+  src/heap/thread_heap.c
+  src/alloc/aligned.c
+  src/alloc/alloc.c
+  src/alloc/free.c
+  src/alloc/realloc.c
+  src/front/api.c
+  src/front/init.c
+  src/front/new.c
+  src/front/options.c
+  src/front/override.c
+  src/front/posix.c
+  src/front/report.c
+  src/front/stats.c)
+
+set(MI_SOURCES_LINUX
+  src/os/os_linux.c)
+
+# The calls that only glibc has: mallinfo and its like, and dlopen with RTLD_DEEPBIND.
+set(MI_SOURCES_GLIBC
+  src/front/deepbind.c
+  src/front/glibc_control.c)
+
+set(MI_SOURCES_NEW_DELETE
+  src/front/new_delete.cc)
+
+set(MI_HEADERS_PUBLIC
+  include/mimalloc.h
+  include/mimalloc-override.h
+  include/mimalloc-new-delete.h)
+
+set(MI_SOURCES ${MI_SOURCES_COMMON})
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  list(APPEND MI_SOURCES ${MI_SOURCES_LINUX})
+  if(MI_LIBC STREQUAL "glibc")
+    list(APPEND MI_SOURCES ${MI_SOURCES_GLIBC})
+  endif()
+else()
+  message(FATAL_ERROR "mimalloc: there is no port to ${CMAKE_SYSTEM_NAME} yet (Linux only)")
+endif()
+
+foreach(list MI_SOURCES MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
+  list(TRANSFORM ${list} PREPEND "${PROJECT_SOURCE_DIR}/")
+endforeach()

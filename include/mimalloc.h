@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mimalloc.h - a fast and compact memory allocator.
+ *
+ * For C (C89 with stdint.h, and later) and C++ (C++98 and later). In all of this file:
+ *
+ * Units        Sizes, counts and alignments are in bytes or in elements, never in words.
+ * Blocks       A block is aligned to 16 bytes, and holds at least as many bytes as were asked for;
+ *              mi_usable_size tells how many. A block of size 0 is a block like any other: it has an
+ *              address of its own and is to be freed. All blocks are freed by mi_free, whatever
+ *              function gave them. Where the library replaces malloc, blocks of malloc and of
+ *              mi_malloc are the same thing.
+ * Failure      A function that allocates returns NULL when there is no memory, when a size exceeds
+ *              PTRDIFF_MAX, or when count * size overflows; errno is then ENOMEM. When an alignment
+ *              is no power of two, it returns NULL and errno is EINVAL. The function given to
+ *              mi_register_error is called as well. A call that succeeds leaves errno as it was.
+ * Threads      Any thread may call any function at any time, and may free or resize blocks that
+ *              another thread allocated, unless the function says otherwise. None of them may be
+ *              called from a signal handler.
+ * Misuse       A pointer that is given to a function must be NULL, where that is allowed, or a live
+ *              block of this library. Anything else is reported if it is noticed (option
+ *              MIMALLOC_ERRORS says what happens then).
+ */
+#ifndef MIMALLOC_H
+#define MIMALLOC_H
+
+#define MI_MALLOC_VERSION 30403 /* major * 10000 + minor * 100 + patch */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Attributes ------------------------------------------------------------------------------ */
+
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define mi_attr_noexcept noexcept
+#elif defined(__cplusplus)
+#define mi_attr_noexcept throw()
+#else
+#define mi_attr_noexcept
+#endif
+
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define mi_decl_nodiscard [[nodiscard]]
+#elif defined(__GNUC__)
+#define mi_decl_nodiscard __attribute__((warn_unused_result))
+#else
+#define mi_decl_nodiscard
+#endif
+
+#if defined(__GNUC__)
+#define mi_cdecl
+#define mi_decl_export __attribute__((visibility("default")))
+#define mi_decl_restrict
+#define mi_attr_malloc __attribute__((malloc))
+#define mi_attr_alloc_size(s) __attribute__((alloc_size(s)))
+#define mi_attr_alloc_size2(count, size) __attribute__((alloc_size(count, size)))
+#define mi_attr_alloc_align(p) __attribute__((alloc_align(p)))
+#else
+#define mi_cdecl
+#define mi_decl_export
+#define mi_decl_restrict
+#define mi_attr_malloc
+#define mi_attr_alloc_size(s)
+#define mi_attr_alloc_size2(count, size)
+#define mi_attr_alloc_align(p)
+#endif
+
+/* bool is newer than C89; this keeps -pedantic silent about it. */
+#if defined(__GNUC__)
+#define mi_decl_extension __extension__
+#else
+#define mi_decl_extension
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- The standard functions ------------------------------------------------------------------ */
+
+/* A block of `size` bytes; its contents are not set. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_malloc(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+
+/* A block of `count * size` bytes, all zero. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_calloc(size_t count, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
+
+/*
+ * Changes the size of block `p` to `newsize` bytes and returns where it is now. The bytes up to the smaller
+ * of both sizes stay as they are. NULL as `p` gives a new block. Size 0 gives a block of the smallest
+ * size: it never just frees. When it fails, `p` stays valid and unchanged.
+ */
+mi_decl_nodiscard mi_decl_export void *mi_realloc(void *p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+
+/*
+ * `p` when its block can hold `newsize` bytes where it is, else NULL, which is not an error: errno is
+ * left alone, and the block stays as it is. NULL as `p` gives NULL.
+ */
+mi_decl_nodiscard mi_decl_export void *mi_expand(void *p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+
+/* Frees block `p`; NULL does nothing. errno is preserved. */
+mi_decl_export void mi_free(void *p) mi_attr_noexcept;
+
+/* A block with a copy of the string `s`, its end included. NULL as `s` gives NULL. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict char *mi_strdup(const char *s)
+    mi_attr_noexcept mi_attr_malloc;
+
+/* The same, of the first `n` characters at most; `s` need not have an end within these. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict char *mi_strndup(const char *s, size_t n)
+    mi_attr_noexcept mi_attr_malloc;
+
+/*
+ * The absolute name of file `fname` without symbolic links, "." and "..", as realpath of POSIX. Written to
+ * `resolved_name`, at least PATH_MAX characters, or to a new block when that is NULL. On failure NULL, and
+ * errno as realpath sets it.
+ */
+mi_decl_nodiscard mi_decl_export char *mi_realpath(const char *fname, char *resolved_name)
+    mi_attr_noexcept;
+
+/* ---- More of the same ------------------------------------------------------------------------ */
+
+/* Sizes up to this one are the quickest. */
+#define MI_SMALL_WSIZE_MAX (128)
+#define MI_SMALL_SIZE_MAX (MI_SMALL_WSIZE_MAX * sizeof(void *))
+
+/* mi_malloc and mi_zalloc for sizes that are known to be at most MI_SMALL_SIZE_MAX. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_malloc_small(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_zalloc_small(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+
+/* mi_free for blocks of the two functions above. */
+mi_decl_export void mi_free_small(void *p) mi_attr_noexcept;
+
+/* A block of `size` bytes, all zero. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_zalloc(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+
+/* A block of `count * size` bytes; its contents are not set. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_mallocn(size_t count, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
+
+/* mi_realloc to `count * size` bytes. */
+mi_decl_nodiscard mi_decl_export void *mi_reallocn(void *p, size_t count, size_t size)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+
+/* mi_realloc that frees `p` when it fails. */
+mi_decl_nodiscard mi_decl_export void *mi_reallocf(void *p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+
+/* Bytes that may be used at block `p`: at least the size asked for. 0 for NULL. */
+mi_decl_nodiscard mi_decl_export size_t mi_usable_size(const void *p) mi_attr_noexcept;
+
+/*
+ * The usable size that a block of `size` bytes would have. Asking for that size from the start wastes
+ * nothing. An impossible size is returned as it is. Allocates nothing.
+ */
+mi_decl_nodiscard mi_decl_export size_t mi_good_size(size_t size) mi_attr_noexcept;
+
+/* ---- Aligned blocks -------------------------------------------------------------------------- */
+
+/*
+ * As the functions without `_aligned`, but the block's address is a multiple of `alignment`, any power of two.
+ * The `_at` functions make the address plus `offset` a multiple of it instead. Resizing keeps the alignment
+ * only if it is asked for again. All of these are freed by mi_free.
+ */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_malloc_aligned(size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_malloc_aligned_at(size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_zalloc_aligned(size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_zalloc_aligned_at(size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_calloc_aligned(size_t count, size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2) mi_attr_alloc_align(3);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_calloc_aligned_at(size_t count, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
+mi_decl_nodiscard mi_decl_export void *
+mi_realloc_aligned(void *p, size_t newsize, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size(2) mi_attr_alloc_align(3);
+mi_decl_nodiscard mi_decl_export void *
+mi_realloc_aligned_at(void *p, size_t newsize, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+
+/* ---- Resizing blocks that are zero ----------------------------------------------------------- */
+
+/*
+ * As the functions with `alloc` for `zalloc` and `calloc`, and bytes that the block gains are zero. Only for
+ * blocks that were zero when allocated and always resized by these functions; NULL as `p` gives a zero block.
+ */
+mi_decl_nodiscard mi_decl_export void *mi_rezalloc(void *p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export void *mi_recalloc(void *p, size_t newcount, size_t size)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+mi_decl_nodiscard mi_decl_export void *
+mi_rezalloc_aligned(void *p, size_t newsize, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size(2) mi_attr_alloc_align(3);
+mi_decl_nodiscard mi_decl_export void *
+mi_rezalloc_aligned_at(void *p, size_t newsize, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export void *
+mi_recalloc_aligned(void *p, size_t newcount, size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3) mi_attr_alloc_align(4);
+mi_decl_nodiscard mi_decl_export void *
+mi_recalloc_aligned_at(void *p, size_t newcount, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+
+/* ---- Functions that also tell block sizes ---------------------------------------------------- */
+
+/*
+ * As the functions without the `u` (`z`: zeroed). The usable size of the block goes to `*block_size`, 0 when there is
+ * none; mi_urealloc tells it before and after, mi_ufree what it was. Pointers to sizes may be NULL.
+ */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_umalloc(size_t size, size_t *block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_uzalloc(size_t size, size_t *block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_ucalloc(size_t count, size_t size, size_t *block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
+mi_decl_nodiscard mi_decl_export void *
+mi_urealloc(void *p, size_t newsize, size_t *block_size_pre, size_t *block_size_post)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_export void mi_ufree(void *p, size_t *block_size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_umalloc_aligned(size_t size, size_t alignment, size_t *block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_uzalloc_aligned(size_t size, size_t alignment, size_t *block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_umalloc_small(size_t size, size_t *block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_uzalloc_small(size_t size, size_t *block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+
+/* ---- Blocks for a type ----------------------------------------------------------------------- */
+
+#define mi_malloc_tp(tp) ((tp *)mi_malloc(sizeof(tp)))
+#define mi_zalloc_tp(tp) ((tp *)mi_zalloc(sizeof(tp)))
+#define mi_calloc_tp(tp, n) ((tp *)mi_calloc(n, sizeof(tp)))
+#define mi_mallocn_tp(tp, n) ((tp *)mi_mallocn(n, sizeof(tp)))
+#define mi_reallocn_tp(tp, p, n) ((tp *)mi_reallocn(p, n, sizeof(tp)))
+#define mi_recalloc_tp(tp, p, n) ((tp *)mi_recalloc(p, n, sizeof(tp)))
+
+/* ---- The process and its threads ------------------------------------------------------------- */
+
+/* MI_MALLOC_VERSION of the library that is running. */
+mi_decl_nodiscard mi_decl_export int mi_version(void) mi_attr_noexcept;
+
+/*
+ * Tidies up: blocks that other threads freed come home, empty pages are released, and free memory whose time has
+ * come goes back to the system; with `force` all of it at once. Pages of threads that ended are included,
+ * pages that another thread is using are not.
+ */
+mi_decl_extension mi_decl_export void mi_collect(bool force) mi_attr_noexcept;
+
+/*
+ * Called now and then when a thread allocates, so that a runtime can free what it put off: `force` in mi_collect(true),
+ * `heartbeat` counts the calls. The function may allocate and free; it is not called again from within itself.
+ * NULL: no function.
+ */
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wlong-long"
+#endif
+mi_decl_extension typedef void(mi_cdecl mi_deferred_free_fun)(bool force,
+                                                              unsigned long long heartbeat,
+                                                              void *arg);
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun *deferred_free, void *arg)
+    mi_attr_noexcept;
+
+/*
+ * Sends all text of the library to `out`, in pieces of one line or more; NULL: to standard error, as at first.
+ * The function is called one piece at a time, and must not expect the calling thread to be any special one.
+ */
+typedef void(mi_cdecl mi_output_fun)(const char *msg, void *arg);
+mi_decl_export void mi_register_output(mi_output_fun *out, void *arg) mi_attr_noexcept;
+
+/*
+ * Called when something fails: ENOMEM no memory, EOVERFLOW an impossible size, EINVAL a pointer or alignment that
+ * makes no sense, EAGAIN a block that is free already, EFAULT memory that was overwritten. NULL: no function.
+ */
+typedef void(mi_cdecl mi_error_fun)(int err, void *arg);
+mi_decl_export void mi_register_error(mi_error_fun *fun, void *arg) mi_attr_noexcept;
+
+/*
+ * Figures of the process: milliseconds since start, spent in user and in system mode; bytes resident now and at the
+ * peak; bytes that the library has made accessible now and at the peak; page faults. Any may be NULL; 0 where the system
+ * does not tell.
+ */
+mi_decl_export void mi_process_info(size_t *elapsed_msecs, size_t *user_msecs, size_t *system_msecs,
+                                    size_t *current_rss, size_t *peak_rss, size_t *current_commit,
+                                    size_t *peak_commit, size_t *page_faults) mi_attr_noexcept;
+
+/* The same as text, to `out` or (NULL) to where text of the library goes. */
+mi_decl_export void mi_process_info_print(void) mi_attr_noexcept;
+mi_decl_export void mi_process_info_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
+
+/* Statistics of the whole process as text, the same way. mi_stats_print ignores its argument. */
+mi_decl_export void mi_stats_print(void *ignored) mi_attr_noexcept;
+mi_decl_export void mi_stats_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
+
+/*
+ * All of these happen by themselves. mi_process_init sets the library up now; mi_thread_init gives the calling
+ * thread what it needs to allocate; mi_thread_done takes that back, and the next allocation of the thread starts
+ * anew; mi_process_done gives back what can be given back. Calling them more than once is fine.
+ */
+mi_decl_export void mi_process_init(void) mi_attr_noexcept;
+mi_decl_export void mi_process_done(void) mi_attr_noexcept;
+mi_decl_export void mi_thread_init(void) mi_attr_noexcept;
+mi_decl_export void mi_thread_done(void) mi_attr_noexcept;
+
+/* ---- POSIX, other Unix systems and Windows --------------------------------------------------- */
+
+/* Frees `p` when it is a block of this library, and does nothing for any other pointer. */
+mi_decl_export void mi_cfree(void *p) mi_attr_noexcept;
+
+/* mi_expand, with errno = ENOMEM when the block can't hold that much. */
+mi_decl_nodiscard mi_decl_export void *mi__expand(void *p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+
+/* Other names of mi_usable_size and mi_good_size. */
+mi_decl_nodiscard mi_decl_export size_t mi_malloc_size(const void *p) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export size_t mi_malloc_usable_size(const void *p) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export size_t mi_malloc_good_size(size_t size) mi_attr_noexcept;
+
+/*
+ * Stores an aligned block in `*p` and returns 0; or returns EINVAL when `alignment` is no power of two or no
+ * multiple of sizeof(void*), ENOMEM when there is no memory. `*p` is then left as it was, errno always.
+ */
+mi_decl_export int mi_posix_memalign(void **p, size_t alignment, size_t size) mi_attr_noexcept;
+
+/* Aligned blocks by other names and orders of arguments; `size` need not be a multiple of `alignment`. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_memalign(size_t alignment, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_aligned_alloc(size_t alignment, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(1);
+
+/* A block at the start of an OS page; mi_pvalloc also rounds the size up to whole OS pages, one at least. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_valloc(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_pvalloc(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+
+/* mi_reallocn by its BSD and POSIX name; errno is ENOMEM, as POSIX says, also when the product overflows. */
+mi_decl_nodiscard mi_decl_export void *mi_reallocarray(void *p, size_t count, size_t size)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+
+/*
+ * The same as on NetBSD: `p` points to the pointer to the block, which is updated. A product of 0 frees the block and makes
+ * the pointer NULL. Returns 0, or ENOMEM, EOVERFLOW (the product) or EINVAL (`p` is NULL) with the
+ * block as it was. errno is never changed.
+ */
+mi_decl_nodiscard mi_decl_export int mi_reallocarr(void *p, size_t count, size_t size)
+    mi_attr_noexcept;
+
+/* mi_recalloc_aligned and mi_recalloc_aligned_at by their Windows names. */
+mi_decl_nodiscard mi_decl_export void *
+mi_aligned_recalloc(void *p, size_t newcount, size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3) mi_attr_alloc_align(4);
+mi_decl_nodiscard mi_decl_export void *
+mi_aligned_offset_recalloc(void *p, size_t newcount, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+
+/* mi_free for callers that know the size they asked for, or the alignment; a size that can't be right is reported. */
+mi_decl_export void mi_free_size(void *p, size_t size) mi_attr_noexcept;
+mi_decl_export void mi_free_size_aligned(void *p, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_export void mi_free_aligned(void *p, size_t alignment) mi_attr_noexcept;
+
+/*
+ * Stores a copy of the environment variable `name` in `*buf`, its length with the end in `*size` (may be NULL); NULL and 0
+ * when there is none. Returns 0, EINVAL (`buf` or `name` is NULL) or ENOMEM. The environment must not change meanwhile.
+ * It is empty in processes that run with more rights than their caller. mi_wdupenv_s is for Windows: EINVAL elsewhere.
+ */
+mi_decl_export int mi_dupenv_s(char **buf, size_t *size, const char *name) mi_attr_noexcept;
+mi_decl_export int mi_wdupenv_s(unsigned short **buf, size_t *size, const unsigned short *name)
+    mi_attr_noexcept;
+
+/* Copies of strings of 16-bit characters and of multibyte strings, as mi_strdup. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict unsigned short *
+mi_wcsdup(const unsigned short *s) mi_attr_noexcept mi_attr_malloc;
+mi_decl_nodiscard mi_decl_export mi_decl_restrict unsigned char *
+mi_mbsdup(const unsigned char *s) mi_attr_noexcept mi_attr_malloc;
+
+/* ---- C++ ------------------------------------------------------------------------------------- */
+
+/*
+ * Blocks as `operator new` gives them. When there is no memory, the new handler is called and it is tried again; when there
+ * is no handler (or count * size overflows, or the alignment is no power of two) std::bad_alloc is thrown. In a
+ * program without a C++ runtime (and in a fully static one that links none of its exceptions) the
+ * failure is reported and the process aborts. The `_nothrow` functions call no handler and return NULL.
+ */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_new(size_t size)
+    mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_new_aligned(size_t size, size_t alignment)
+    mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_new_nothrow(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
+mi_new_aligned_nothrow(size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_new_n(size_t count, size_t size)
+    mi_attr_malloc mi_attr_alloc_size2(1, 2);
+mi_decl_nodiscard mi_decl_export void *mi_new_realloc(void *p, size_t newsize)
+    mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export void *mi_new_reallocn(void *p, size_t newcount, size_t size)
+    mi_attr_alloc_size2(2, 3);
+
+#ifdef __cplusplus
+} /* extern "C" */
+
+#include <cstddef>
+#include <new>
+#if __cplusplus >= 201103L
+#include <type_traits>
+#include <utility>
+#endif
+
+/*
+ * An allocator for the containers of the standard library: std::vector<int, mi_stl_allocator<int> >. Stateless, so any
+ * of them can free what another allocated. Honours the alignment of T. Fails as mi_new does.
+ */
+template <class T> struct mi_stl_allocator {
+    typedef T value_type;
+    typedef std::size_t size_type;
+    typedef std::ptrdiff_t difference_type;
+    typedef T &reference;
+    typedef const T &const_reference;
+    typedef T *pointer;
+    typedef const T *const_pointer;
+    template <class U> struct rebind {
+        typedef mi_stl_allocator<U> other;
+    };
+#if __cplusplus >= 201103L
+    using propagate_on_container_copy_assignment = std::true_type;
+    using propagate_on_container_move_assignment = std::true_type;
+    using propagate_on_container_swap = std::true_type;
+    using is_always_equal = std::true_type;
+#endif
+
+    mi_stl_allocator() mi_attr_noexcept {}
+    mi_stl_allocator(const mi_stl_allocator &) mi_attr_noexcept {}
+    template <class U> mi_stl_allocator(const mi_stl_allocator<U> &) mi_attr_noexcept {}
+    mi_stl_allocator &operator=(const mi_stl_allocator &) mi_attr_noexcept { return *this; }
+
+    mi_stl_allocator select_on_container_copy_construction() const { return *this; }
+    pointer address(reference x) const { return &x; }
+    const_pointer address(const_reference x) const { return &x; }
+    size_type max_size() const mi_attr_noexcept { return ~size_type(0) / 2 / sizeof(T); }
+
+    mi_decl_nodiscard T *allocate(size_type count, const void * = 0)
+    {
+        /* An alignment of 16 comes for free; the array is then checked for overflow by mi_new_n. */
+        if (__alignof__(T) <= 16 || count > max_size()) {
+            return static_cast<T *>(mi_new_n(count, sizeof(T)));
+        }
+        return static_cast<T *>(mi_new_aligned(count * sizeof(T), __alignof__(T)));
+    }
+    void deallocate(T *p, size_type = 0) mi_attr_noexcept { mi_free(p); }
+
+#if __cplusplus >= 201103L
+    template <class U, class... Args> void construct(U *p, Args &&...args)
+    {
+        ::new (static_cast<void *>(p)) U(std::forward<Args>(args)...);
+    }
+    template <class U> void destroy(U *p) mi_attr_noexcept { p->~U(); }
+#else
+    void construct(pointer p, const_reference value) { ::new (static_cast<void *>(p)) T(value); }
+    void destroy(pointer p) { p->~T(); }
+#endif
+};
+
+template <class T1, class T2>
+bool
+operator==(const mi_stl_allocator<T1> &, const mi_stl_allocator<T2> &) mi_attr_noexcept
+{
+    return true;
+}
+template <class T1, class T2>
+bool
+operator!=(const mi_stl_allocator<T1> &, const mi_stl_allocator<T2> &) mi_attr_noexcept
+{
+    return false;
+}
+#endif /* __cplusplus */
+
+#endif /* MIMALLOC_H */

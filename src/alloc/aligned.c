@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// aligned.c — blocks at multiples of a power of two.
+//
+// Rounded up to a multiple of the alignment, a size falls into a class whose blocks are all aligned (page/sizeclass.h): nothing is
+// spared, and the block is freed like any other. Only an offset, or an alignment above a slice, needs more.
+//
+// Owns:        nothing
+// Threads:     any
+// Not here:    exported names → front/api.c, front/posix.c
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/alloc.h"
+#include "alloc/fast.h"
+#include "alloc/large.h"
+#include "base/bits.h"
+
+static void *
+aligned_large(size_t size, size_t align, bool zeroed)
+{
+    bool zero;
+    void *p = mi__alloc_large(size, align, &zero);
+    if (p != NULL && zeroed && !zero) {
+        memset(p, 0, align_up(size, SLICE_SIZE));
+    }
+    return p;
+}
+
+static void *
+aligned_at_start(size_t size, size_t align, bool zeroed)
+{
+    size_t rounded = size_max(size, 1);
+    if (align > SLICE_SIZE || size > BLOCK_MAX || (rounded = align_up(rounded, align)) > BLOCK_MAX) {
+        return aligned_large(size_max(size, 1), align, zeroed);
+    }
+    return zeroed ? fast_alloc_zeroed(rounded) : fast_alloc(rounded);
+}
+
+// True when the page of `p` now knows that its blocks may be freed by addresses inside of them. Only its owner can tell it.
+static bool
+mark_interior(void *p)
+{
+    page_t *page = mi__page_of(p);
+    uintptr_t word = page_owner(page);
+    if ((word & OWNER_SINGLETON) != 0) {
+        return true;
+    }
+    if ((word & ~(uintptr_t)OWNER_FLAGS) != (uintptr_t)mi__thread_heap) {
+        return false;
+    }
+    page_set_owner_flag(page, OWNER_INTERIOR);
+    return true;
+}
+
+// (p + offset) is to be a multiple of `align`: p lies `lead` bytes into a block that is aligned itself.
+static void *
+aligned_inside(size_t size, size_t align, size_t lead, bool zeroed)
+{
+    char *block = aligned_at_start(size + lead, align, zeroed);
+    if (block != NULL && !mark_interior(block)) {
+        // A block of another thread's page that was lent to us.
+        mi__free(block);
+        block = aligned_large(size + lead, align, zeroed);
+    }
+    return block == NULL ? NULL : block + lead;
+}
+
+void *
+mi__alloc_aligned(size_t size, size_t align, size_t offset, bool zeroed)
+{
+    if (unlikely(!is_power_of_two(align))) {
+        errno = EINVAL;
+        return NULL;
+    }
+    size_t lead = (align - (offset & (align - 1))) & (align - 1);
+    if (likely(lead == 0)) {
+        if (align <= GRANULE) {
+            return zeroed ? fast_alloc_zeroed(size) : fast_alloc(size);
+        }
+        return aligned_at_start(size, align, zeroed);
+    }
+    // The block's head descriptor must be the one of the address that is handed out.
+    if (unlikely(align > SLICE_SIZE || size > PTRDIFF_MAX)) {
+        return mi__alloc(SIZE_MAX);
+    }
+    return aligned_inside(size, align, lead, zeroed);
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// alloc.c — allocation off the straight path: refills, singletons, and failure.
+//
+// Owns:        nothing
+// Threads:     any
+// Invariants:  NULL is returned with errno = ENOMEM and a call of the alloc_failed hook, never otherwise
+// Not here:    the straight path → alloc/fast.h, alignment → alloc/aligned.c, realloc → alloc/realloc.c
+#include "alloc/alloc.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/fast.h"
+#include "alloc/large.h"
+#include "arena/purge.h"
+#include "base/check.h"
+#include "base/hooks.h"
+#include "heap/registry.h"
+
+MI_COLD static void *
+fail(size_t size)
+{
+    mi__hooks.alloc_failed(size, ENOMEM);
+    errno = ENOMEM;
+    return NULL;
+}
+
+void *
+mi__alloc_large(size_t size, size_t align, bool *zero)
+{
+    if (unlikely(size > PTRDIFF_MAX || align > PTRDIFF_MAX / 2)) {
+        return fail(size);
+    }
+    int saved = errno;
+    page_t *page = mi__thread_heap_count_singleton() ? mi__page_new_singleton(size, align, zero) : NULL;
+    errno = saved;
+    return unlikely(page == NULL) ? fail(size) : page->start;
+}
+
+MI_NOINLINE static void *
+alloc_block(size_t size, bool *zero)
+{
+    int saved = errno;
+    block_t *block = mi__thread_heap_alloc(size, zero);
+    errno = saved;
+    return unlikely(block == NULL) ? fail(size) : block;
+}
+
+void *
+mi__alloc_slow(size_t size)
+{
+    bool zero;
+    return likely(size <= BLOCK_MAX) ? alloc_block(size, &zero) : mi__alloc_large(size, SLICE_SIZE, &zero);
+}
+
+void *
+mi__alloc_zeroed_slow(size_t size)
+{
+    bool zero;
+    if (size > BLOCK_MAX) {
+        void *p = mi__alloc_large(size, SLICE_SIZE, &zero);
+        if (p != NULL && !zero) {
+            memset(p, 0, align_up(size, SLICE_SIZE));
+        }
+        return p;
+    }
+    block_t *block = alloc_block(size, &zero);
+    if (block != NULL) {
+        memset(block, 0, zero ? sizeof *block : sizeclass_block_size(sizeclass_of(size)));
+    }
+    return block;
+}
+
+void *
+mi__alloc(size_t size)
+{
+    return fast_alloc(size);
+}
+
+void *
+mi__alloc_zeroed(size_t size)
+{
+    return fast_alloc_zeroed(size);
+}
+
+bool
+mi__alloc_count(size_t count, size_t size, size_t *total)
+{
+    if (unlikely(__builtin_mul_overflow(count, size, total))) {
+        (void)fail(SIZE_MAX);
+        return false;
+    }
+    return true;
+}
+
+size_t
+mi__usable_size(const void *p, const char *call)
+{
+    if (p == NULL) {
+        return 0;
+    }
+    page_t *page = mi__page_of(p);
+    if (unlikely(page == NULL)) {
+        bool foreign = mi__region_descriptor(p) == NULL;
+        mi__hooks.misuse(foreign ? MISUSE_FREE_FOREIGN : MISUSE_FREE_NO_BLOCK, call, p);
+        return 0;
+    }
+    return mi__page_usable(page, p);
+}
+
+size_t
+mi__good_size(size_t size)
+{
+    if (size <= BLOCK_MAX) {
+        return sizeclass_block_size(sizeclass_of(size));
+    }
+    return size > PTRDIFF_MAX ? size : align_up(size, SLICE_SIZE);
+}
+
+bool
+mi__is_block(const void *p)
+{
+    page_t *page = mi__page_of(p);
+    if (page == NULL) {
+        return false;
+    }
+    if (page->block_size == 0) {
+        return true;
+    }
+    size_t index = (size_t)((const char *)p - page->start) / page->block_size;
+    return index < HINT_GET(page->capacity);
+}
+
+size_t
+mi__collect(bool force)
+{
+    mi__hooks.deferred_free(force);
+    thread_heap_t *heap = mi__thread_heap;
+    if (!thread_heap_is_none(heap)) {
+        mi__thread_heap_collect(heap);
+    }
+    mi__registry_collect();
+    return mi__purge_poll(force);
+}

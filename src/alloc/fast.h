@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// fast.h — the straight paths of malloc, calloc and free, to be inlined into every entry point.
+//
+// malloc: the thread's heap → the page that serves the size → the first block of its `free` list.
+// free:   address → descriptor → is it mine? → onto `local_free`.
+//
+// Owns:        nothing
+// Threads:     any
+// Invariants:  A1 no atomic read-modify-write, no lock, no call on these paths
+// Not here:    everything else → alloc/alloc.c, alloc/free.c
+#ifndef MI_ALLOC_FAST_H
+#define MI_ALLOC_FAST_H
+
+#include <string.h>
+
+#include "alloc/alloc.h"
+#include "alloc/free.h"
+#include "heap/thread_heap.h"
+
+// What the straight path hands on: the page that serves has no block at hand, or the size needs a singleton.
+void *mi__alloc_slow(size_t size);
+void *mi__alloc_zeroed_slow(size_t size);
+
+static inline page_t *
+fast_page(const thread_heap_t *heap, size_t size)
+{
+    return heap->serving[size <= SMALL_MAX ? serving_index_small(size) : serving_index_large(size)];
+}
+
+static inline void *
+fast_alloc_from(page_t *page, size_t size)
+{
+    block_t *block = page->free;
+    return likely(block != NULL) ? page_pop(page, block) : mi__alloc_slow(size);
+}
+
+static inline void *
+fast_alloc(size_t size)
+{
+    thread_heap_t *heap = mi__thread_heap;
+    if (likely(size <= SMALL_MAX)) {
+        return fast_alloc_from(heap->serving[serving_index_small(size)], size);
+    }
+    if (likely(size <= BLOCK_MAX)) {
+        return fast_alloc_from(heap->serving[serving_index_large(size)], size);
+    }
+    return mi__alloc_slow(size);
+}
+
+static inline void *
+fast_alloc_zeroed(size_t size)
+{
+    if (unlikely(size > BLOCK_MAX)) {
+        return mi__alloc_zeroed_slow(size);
+    }
+    page_t *page = fast_page(mi__thread_heap, size);
+    block_t *block = page->free;
+    if (unlikely(block == NULL)) {
+        return mi__alloc_zeroed_slow(size);
+    }
+    page_pop(page, block);
+    if ((page->flags & PAGE_FREE_ZERO) != 0) {
+        block->next = NULL;
+    } else {
+        memset(block, 0, page->block_size);
+    }
+    return block;
+}
+
+static inline void
+fast_free(void *p)
+{
+    page_t *page;
+    if (unlikely(!region_first_find(p, &page))) {
+        mi__free_outside(p);
+        return;
+    }
+    uintptr_t word = page_owner(page);
+    if (unlikely(word != (uintptr_t)mi__thread_heap)) {
+        mi__free_other(page, p, word);
+        return;
+    }
+    if (unlikely(page_push_local(page, p))) {
+        mi__free_emptied(page);
+    }
+}
+
+#endif

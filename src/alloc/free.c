@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// free.c — frees that are not of a block on a plain page of the calling thread.
+//
+// Owns:        nothing
+// Threads:     any
+// Invariants:  a pointer that is not ours is reported and never followed
+// Not here:    the straight path → alloc/fast.h, other threads' blocks → heap/held.c
+#include "alloc/free.h"
+
+#include <errno.h>
+
+#include "alloc/alloc.h"
+#include "alloc/fast.h"
+#include "base/check.h"
+#include "base/hooks.h"
+#include "heap/held.h"
+
+static void
+free_singleton(page_t *page, void *p)
+{
+    int saved = errno;
+    if (!mi__page_release_singleton(page)) {
+        mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", p);
+    }
+    errno = saved;
+}
+
+// A block of a page that has an owner, by its head descriptor.
+static void
+free_block(page_t *page, void *p, uintptr_t word)
+{
+    thread_heap_t *heap = mi__thread_heap;
+    void *block = (word & OWNER_INTERIOR) != 0 ? mi__page_block_of(page, p) : p;
+    if ((word & ~(uintptr_t)OWNER_FLAGS) != (uintptr_t)heap) {
+        mi__held_free(heap, page, block);
+    } else if ((word & OWNER_FULL) != 0) {
+        mi__thread_heap_free_full(heap, page, block);
+    } else if (page_push_local(page, block)) {
+        mi__free_emptied(page);
+    }
+}
+
+void
+mi__free_other(page_t *page, void *p, uintptr_t word)
+{
+    if ((word & OWNER_REDIRECT) != 0) {
+        page = (page_t *)(word - OWNER_REDIRECT); // NOLINT(performance-no-int-to-ptr)
+        word = page_owner(page);
+        if (likely(word == (uintptr_t)mi__thread_heap)) {
+            if (unlikely(page_push_local(page, p))) {
+                mi__free_emptied(page);
+            }
+            return;
+        }
+    }
+    if (unlikely(word == 0)) {
+        mi__hooks.misuse(MISUSE_FREE_NO_BLOCK, "free", p);
+    } else if ((word & OWNER_SINGLETON) != 0) {
+        free_singleton(page, p);
+    } else {
+        free_block(page, p, word);
+    }
+}
+
+void
+mi__free_outside(void *p)
+{
+    if (likely(p == NULL)) {
+        return;
+    }
+    page_t *page = mi__region_descriptor(p);
+    if (unlikely(page == NULL)) {
+        mi__hooks.misuse(MISUSE_FREE_FOREIGN, "free", p);
+        return;
+    }
+    uintptr_t word = page_owner(page);
+    if (word == (uintptr_t)mi__thread_heap) {
+        if (page_push_local(page, p)) {
+            mi__free_emptied(page);
+        }
+        return;
+    }
+    mi__free_other(page, p, word);
+}
+
+void
+mi__free_emptied(page_t *page)
+{
+    int saved = errno;
+    mi__thread_heap_page_empty(mi__thread_heap, page);
+    errno = saved;
+}
+
+void
+mi__free(void *p)
+{
+    fast_free(p);
+}
+
+void
+mi__free_sized(void *p, size_t size, size_t align)
+{
+    (void)size;
+    (void)align;
+    fast_free(p);
+}

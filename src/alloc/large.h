@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// large.h — singletons: blocks that have a page of their own.
+//
+// Owns:        nothing
+// Threads:     any
+// Not here:    blocks up to BLOCK_MAX → alloc/fast.h
+#ifndef MI_ALLOC_LARGE_H
+#define MI_ALLOC_LARGE_H
+
+#include "base/platform.h"
+
+// A block of at least `size` bytes at a multiple of `align` (a power of two). NULL with errno = ENOMEM when there is no memory.
+// `*zero` tells whether all of it is zero.
+MI_NODISCARD void *mi__alloc_large(size_t size, size_t align, bool *zero);
+
+#endif

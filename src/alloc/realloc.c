@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// realloc.c — changing the size of a block: in place where it fits or the slices behind are free, else by moving it.
+//
+// Owns:        nothing
+// Threads:     any
+// Not here:    exported names → front/api.c, front/posix.c
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/alloc.h"
+#include "alloc/fast.h"
+#include "base/bits.h"
+#include "base/hooks.h"
+
+static page_t *
+page_or_report(const void *p, const char *call)
+{
+    page_t *page = mi__page_of(p);
+    if (unlikely(page == NULL)) {
+        (void)mi__usable_size(p, call);
+        errno = EINVAL;
+    }
+    return page;
+}
+
+// Grows or shrinks a singleton in place. Where it shrinks below half of BLOCK_MAX it is better off in a class.
+static bool
+resize_large(page_t *page, void *p, size_t size, size_t usable)
+{
+    if (page->block_size != 0 || p != page->start || size > PTRDIFF_MAX || (size < usable && size <= BLOCK_MAX / 2)) {
+        return false;
+    }
+    int saved = errno;
+    bool resized = mi__page_resize_singleton(page, divide_up(size, SLICE_SIZE));
+    errno = saved;
+    return resized;
+}
+
+static bool
+fits_well(size_t size, size_t usable)
+{
+    return size <= usable && (size >= usable / 2 || usable <= 2 * (size_t)GRANULE);
+}
+
+// The block stays where it is; true when it now serves `size`.
+static bool
+stays(page_t *page, void *p, size_t size, size_t usable, bool zeroed)
+{
+    if (likely(fits_well(size, usable))) {
+        return true;
+    }
+    if (!resize_large(page, p, size, usable)) {
+        return false;
+    }
+    if (zeroed && size > usable) {
+        memset((char *)p + usable, 0, mi__page_usable(page, p) - usable);
+    }
+    return true;
+}
+
+static void *
+move_to(void *fresh, void *p, size_t size, size_t usable)
+{
+    if (fresh != NULL) {
+        memcpy(fresh, p, size_min(size, usable));
+        mi__free(p);
+    }
+    return fresh;
+}
+
+void *
+mi__realloc(void *p, size_t size, bool zeroed)
+{
+    if (p == NULL) {
+        return zeroed ? fast_alloc_zeroed(size) : fast_alloc(size);
+    }
+    page_t *page = page_or_report(p, "realloc");
+    if (unlikely(page == NULL)) {
+        return NULL;
+    }
+    size_t usable = mi__page_usable(page, p);
+    if (stays(page, p, size, usable, zeroed)) {
+        return p;
+    }
+    return move_to(zeroed ? fast_alloc_zeroed(size) : fast_alloc(size), p, size, usable);
+}
+
+void *
+mi__realloc_aligned(void *p, size_t size, size_t align, size_t offset, bool zeroed)
+{
+    if (p == NULL || !is_power_of_two(align)) {
+        return mi__alloc_aligned(size, align, offset, zeroed);
+    }
+    page_t *page = page_or_report(p, "realloc");
+    if (unlikely(page == NULL)) {
+        return NULL;
+    }
+    size_t usable = mi__page_usable(page, p);
+    if ((((uintptr_t)p + offset) & (align - 1)) == 0 && stays(page, p, size, usable, zeroed)) {
+        return p;
+    }
+    return move_to(mi__alloc_aligned(size, align, offset, zeroed), p, size, usable);
+}
+
+void *
+mi__expand(void *p, size_t size)
+{
+    if (p == NULL) {
+        return NULL;
+    }
+    page_t *page = page_or_report(p, "expand");
+    if (page == NULL) {
+        return NULL;
+    }
+    size_t usable = mi__page_usable(page, p);
+    return size <= usable || resize_large(page, p, size, usable) ? p : NULL;
+}

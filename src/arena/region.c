@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// region.c — reserving address space and committing it along a frontier.
+//
+// Owns:        the table of regions, the copy of the first one for the fast path
+// Threads:     any; see region.h
+// Invariants:  see region.h
+// Not here:    claiming slices → arena/slices.c
+#include "arena/region.h"
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "os/os.h"
+
+enum {
+    GUARD_BYTES = 64 * 1024, // between the parts of a region; a multiple of every OS page size
+    STEP_CHUNKS_MAX = 16,    // the frontier moves by at most this many chunks (64 MiB) beyond what is asked
+    STEP_SHARE = 8,          // and by this share of what is committed
+};
+
+MI_ALIGNED(64) region_first_t mi__region_first;
+
+static region_t regions[REGION_MAX];
+// A slot is taken by raising `taken`; `ready[i]` says that slot i may be read.
+static _Atomic(size_t) taken;
+static _Atomic(bool) ready[REGION_MAX];
+
+static size_t
+bitmap_bytes(size_t slices)
+{
+    return align_up(slices / 8, GUARD_BYTES);
+}
+
+static size_t
+header_bytes(size_t slices)
+{
+    return 2 * bitmap_bytes(slices) + GUARD_BYTES + align_up(slices * DESCRIPTOR_SIZE, GUARD_BYTES) + GUARD_BYTES;
+}
+
+// Lays a region with `slices` slices into fresh address space; slices start on a chunk boundary.
+static bool
+reserve_region(region_t *region, size_t slices)
+{
+    const size_t chunk_bytes = (size_t)CHUNK_SLICES << SLICE_SHIFT;
+    size_t header = align_up(header_bytes(slices), chunk_bytes);
+    size_t total = header + (slices << SLICE_SHIFT);
+    char *start = mi__os_reserve(total, chunk_bytes);
+    if (start == NULL) {
+        return false;
+    }
+    region->base = start + header;
+    region->descriptors = region->base - GUARD_BYTES - align_up(slices * DESCRIPTOR_SIZE, GUARD_BYTES);
+    region->dirty = (void *)(region->descriptors - GUARD_BYTES - bitmap_bytes(slices));
+    region->used = (void *)(region->descriptors - GUARD_BYTES - 2 * bitmap_bytes(slices));
+    region->slices = slices;
+    region->reserved_bytes = total;
+    return true;
+}
+
+static bool
+commit_part(void *start, size_t from_bytes, size_t to_bytes)
+{
+    size_t os_page = mi__os_page_size();
+    size_t from = align_down(from_bytes, os_page);
+    size_t to = align_up(to_bytes, os_page);
+    return mi__os_commit((char *)start + from, to - from);
+}
+
+// Commits [from, to) slices with their descriptors and bitmap words. Repeating it, or doing it from two threads at once, is
+// harmless, which is why the frontier needs no lock.
+static bool
+commit_slices(region_t *region, size_t from, size_t to)
+{
+    return commit_part(region->used, from / 8, to / 8) && commit_part(region->dirty, from / 8, to / 8) &&
+           commit_part(region->descriptors, from << DESCRIPTOR_SHIFT, to << DESCRIPTOR_SHIFT) &&
+           commit_part(region->base, from << SLICE_SHIFT, to << SLICE_SHIFT);
+}
+
+static void
+raise_frontier(_Atomic(size_t) *frontier, size_t to)
+{
+    size_t seen = atomic_get_relaxed(frontier);
+    // release: the mprotect calls before it; pairs with the acquire in mi__region_commit and in committed_slices.
+    while (seen < to && !atomic_cas_weak_release(frontier, &seen, to)) {
+    }
+}
+
+bool
+mi__region_commit(region_t *region, size_t slices)
+{
+    ASSERT(slices <= region->slices);
+    // acquire: pairs with the release in raise_frontier.
+    size_t from = atomic_get_acquire(&region->committed);
+    if (slices <= from) {
+        return true;
+    }
+    size_t step = size_min(from / STEP_SHARE, (size_t)STEP_CHUNKS_MAX * CHUNK_SLICES);
+    size_t exact = align_up(slices, CHUNK_SLICES);
+    size_t to = size_min(align_up(from + step, CHUNK_SLICES), region->slices);
+    to = size_max(to, exact);
+    if (!commit_slices(region, from, to)) {
+        to = exact;
+        if (!commit_slices(region, from, to)) {
+            return false;
+        }
+    }
+    raise_frontier(&region->committed, to);
+    if (region == &regions[0]) {
+        raise_frontier(&mi__region_first.committed, to);
+    }
+    return true;
+}
+
+bool
+mi__region_init(void)
+{
+    const size_t least = CHUNK_SLICES;
+    size_t slices = ((size_t)1 << (mi__conf.region_bytes_log2 - SLICE_SHIFT));
+    region_t *region = &regions[0];
+    while (slices >= least && !reserve_region(region, slices)) {
+        slices /= 2;
+    }
+    if (slices < least) {
+        return false;
+    }
+    atomic_set_relaxed(&taken, 1);
+    mi__region_first.base = (uintptr_t)region->base;
+    mi__region_first.descriptors = (uintptr_t)region->descriptors;
+    // release: the region's fields; pairs with the acquire in mi__region_at's callers through mi__region_count.
+    atomic_set_release(&ready[0], true);
+    return mi__region_commit(region, least);
+}
+
+bool
+mi__region_add(size_t slices)
+{
+    size_t want = size_max(align_up(slices, CHUNK_SLICES), regions[0].slices);
+    size_t least = align_up(slices, CHUNK_SLICES);
+    region_t fresh = {0};
+    while (!reserve_region(&fresh, want)) {
+        if (want == least) {
+            return false;
+        }
+        want = size_max(align_up(want / 2, CHUNK_SLICES), least);
+    }
+    size_t slot = atomic_add_relaxed(&taken, 1);
+    if (slot >= REGION_MAX) {
+        atomic_sub_relaxed(&taken, 1);
+        size_t header = align_up(header_bytes(fresh.slices), (size_t)CHUNK_SLICES << SLICE_SHIFT);
+        mi__os_unreserve(fresh.base - header, fresh.reserved_bytes);
+        return false;
+    }
+    regions[slot] = fresh;
+    if (!mi__region_commit(&regions[slot], CHUNK_SLICES)) {
+        // The region stays, empty; a later commit may succeed.
+    }
+    // release: the region's fields; pairs with the acquire in mi__region_at.
+    atomic_set_release(&ready[slot], true);
+    return true;
+}
+
+size_t
+mi__region_count(void)
+{
+    return size_min(atomic_get_relaxed(&taken), REGION_MAX);
+}
+
+region_t *
+mi__region_at(size_t index)
+{
+    // acquire: pairs with the release in mi__region_init and mi__region_add. A slot that is taken but not ready yet is
+    // shown as an empty region.
+    static region_t none;
+    return atomic_get_acquire(&ready[index]) ? &regions[index] : &none;
+}
+
+region_t *
+mi__region_of(const void *p)
+{
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        region_t *region = mi__region_at(i);
+        size_t slice = ((uintptr_t)p - (uintptr_t)region->base) >> SLICE_SHIFT;
+        // acquire: pairs with the release in raise_frontier.
+        if (slice < atomic_get_acquire(&region->committed)) {
+            return region;
+        }
+    }
+    return NULL;
+}
+
+page_t *
+mi__region_descriptor(const void *p)
+{
+    region_t *region = mi__region_of(p);
+    return region == NULL ? NULL : region_descriptor_at(region, region_slice_of(region, p));
+}
+
+size_t
+mi__region_reserved_bytes(void)
+{
+    size_t bytes = 0;
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        bytes += mi__region_at(i)->reserved_bytes;
+    }
+    return bytes;
+}
+
+size_t
+mi__region_committed_bytes(void)
+{
+    size_t bytes = 0;
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        bytes += atomic_get_relaxed(&mi__region_at(i)->committed) << SLICE_SHIFT;
+    }
+    return bytes;
+}
+
+size_t
+mi__region_metadata_bytes(void)
+{
+    size_t slices = mi__region_committed_bytes() >> SLICE_SHIFT;
+    return (slices << DESCRIPTOR_SHIFT) + 2 * (slices / 8);
+}

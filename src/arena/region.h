@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// region.h — contiguous ranges of reserved address space, and the way from an address to its descriptor.
+//
+// A region is one reservation: [ bitmaps | guard | descriptors | guard | slices … ]. Slices are 64 KiB each; slice i has the
+// descriptor i, so that an address leads to its descriptor by arithmetic. Memory is committed from the low end along a
+// frontier that only grows, descriptors and bitmaps with it.
+//
+// Owns:        the regions and their frontiers
+// Threads:     any; everything here is lock-free
+// Invariants:  R1 slices, descriptors and bitmap words below `committed` are readable and writable
+//              R2 `committed` is a multiple of CHUNK_SLICES and never shrinks
+//              R3 a region, once published, stays for the life of the process
+// Not here:    which slices are in use → arena/slices.c, what a descriptor holds → page/page.h
+#ifndef MI_ARENA_REGION_H
+#define MI_ARENA_REGION_H
+
+#include "base/atomic.h"
+#include "base/config.h"
+
+// The descriptor of a slice; layer `page` says what is in it. New descriptors are all zero.
+typedef struct page_t page_t;
+
+// What the fast path needs of the first region: one cache line that is written only when the frontier moves.
+typedef struct region_first_t {
+    uintptr_t base;            // [constant after init] address of slice 0
+    uintptr_t descriptors;     // [constant after init] address of descriptor 0
+    _Atomic(size_t) committed; // [atomic: any thread] slices below the frontier; 0 before start-up
+} region_first_t;
+
+typedef struct region_t {
+    // [constant after init]
+    char *base;
+    char *descriptors;
+    size_t slices;
+    _Atomic(uint64_t) *used;  // one bit a slice: 1 = handed out (or being purged)
+    _Atomic(uint64_t) *dirty; // one bit a slice: 1 = may hold something else than zeros
+    size_t reserved_bytes;
+    // [atomic: any thread]
+    _Atomic(size_t) committed;
+    // [hint: may be stale] no chunk below has room for a run of: one slice, up to 8, more
+    _Atomic(size_t) first_room[3];
+} region_t;
+
+extern region_first_t mi__region_first;
+
+// Reserves the first region. False when not even the smallest fits into the address space.
+MI_NODISCARD bool mi__region_init(void);
+
+// Adds a region with room for at least `slices` slices in one run. False when the system has no room.
+MI_NODISCARD bool mi__region_add(size_t slices);
+
+// Number of regions, and region `index` below that number.
+size_t mi__region_count(void);
+region_t *mi__region_at(size_t index);
+
+// Commits at least the first `slices` slices. False when the system refuses; what was committed before stays.
+MI_NODISCARD bool mi__region_commit(region_t *region, size_t slices);
+
+// The region in whose committed slices `p` lies, or NULL.
+region_t *mi__region_of(const void *p);
+
+// The descriptor of the committed slice in which `p` lies, in whichever region; NULL when there is none.
+page_t *mi__region_descriptor(const void *p);
+
+// Totals over all regions, in bytes.
+size_t mi__region_reserved_bytes(void);
+size_t mi__region_committed_bytes(void);
+size_t mi__region_metadata_bytes(void);
+
+static inline page_t *
+region_descriptor_at(const region_t *region, size_t slice)
+{
+    return (page_t *)(void *)(region->descriptors + (slice << DESCRIPTOR_SHIFT));
+}
+
+static inline char *
+region_slice_at(const region_t *region, size_t slice)
+{
+    return region->base + (slice << SLICE_SHIFT);
+}
+
+static inline size_t
+region_slice_of(const region_t *region, const void *p)
+{
+    return (size_t)((const char *)p - region->base) >> SLICE_SHIFT;
+}
+
+// Finds the descriptor for `p` when it lies in the first region, else returns false: the fast case of
+// mi__region_descriptor.
+static inline bool
+region_first_find(const void *p, page_t **descriptor)
+{
+    size_t slice = ((uintptr_t)p - mi__region_first.base) >> SLICE_SHIFT;
+    *descriptor = (page_t *)(mi__region_first.descriptors + (slice << DESCRIPTOR_SHIFT)); // NOLINT(performance-no-int-to-ptr)
+    // relaxed: whoever holds a block learned of it through the synchronisation that handed the block over.
+    return slice < atomic_get_relaxed(&mi__region_first.committed);
+}
+
+#endif

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: MIT
+// slices.c — bitmaps of slices: one 64-bit word for each chunk of 4 MiB.
+//
+// The lowest place that fits is taken, so that a heap that shrinks empties its high end, and a 2 MiB range in use fills up
+// before a fresh one is opened.
+//
+// State of one slice (bits used, dirty):
+//   | # | used | dirty | meaning             | leaves by                                     |
+//   | S1 | 0   | 0     | free, reads as zero | → S3 claim                                    |
+//   | S2 | 0   | 1     | free, holds memory  | → S3 claim, → S4 purge claims it              |
+//   | S3 | 1   | 1     | in use              | → S2 release                                  |
+//   | S4 | 1   | 1     | being purged        | → S1 purge done (dirty cleared, then used)    |
+//
+// Owns:        region_t.used, .dirty, .first_room
+// Threads:     any
+// Invariants:  see slices.h
+// Not here:    when to purge → arena/purge.c
+#include "arena/slices.h"
+
+#include "arena/purge.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "os/os.h"
+
+enum { ROOM_ONE, ROOM_FEW, ROOM_MANY };
+
+static unsigned
+room_kind(size_t count)
+{
+    return count == 1 ? ROOM_ONE : count <= MEDIUM_PAGE_SLICES ? ROOM_FEW : ROOM_MANY;
+}
+
+static size_t
+committed_chunks(region_t *region)
+{
+    // acquire: pairs with the release in raise_frontier (region.c): bitmap words below it are mapped.
+    return atomic_get_acquire(&region->committed) / CHUNK_SLICES;
+}
+
+// Bits at which a run of `count` set bits of `bits` starts; `count` is 1 to 64.
+static uint64_t
+run_starts(uint64_t bits, unsigned count)
+{
+    // Doubling: after each step a set bit stands for a run of `have` bits.
+    unsigned have = 1;
+    while (have < count) {
+        unsigned step = count - have < have ? count - have : have;
+        bits &= bits >> step;
+        have += step;
+    }
+    return bits;
+}
+
+// Bits of the chunk at `start` whose slices lie at multiples of `align` bytes.
+static uint64_t
+aligned_bits(const char *start, size_t align)
+{
+    uint64_t bits = 0;
+    size_t step = align >> SLICE_SHIFT;
+    size_t first = (align_up((uintptr_t)start, align) - (uintptr_t)start) >> SLICE_SHIFT;
+    for (size_t i = first; i < CHUNK_SLICES; i += step) {
+        bits |= UINT64_C(1) << i;
+    }
+    return bits;
+}
+
+// S1, S2 → S3 for the bits `mask` of one word; false when one of them is taken.
+static bool
+claim_bits(_Atomic(uint64_t) *word, uint64_t mask)
+{
+    uint64_t seen = atomic_get_relaxed(word);
+    do {
+        if ((seen & mask) != 0) {
+            return false;
+        }
+        // acquire: pairs with the release in release_bits: what the last holder did is over.
+    } while (!atomic_cas_weak_acquire(word, &seen, seen | mask));
+    return true;
+}
+
+static void
+release_bits(_Atomic(uint64_t) *word, uint64_t mask)
+{
+    // release: the last use of the slices; pairs with the acquire in claim_bits.
+    atomic_and_release(word, ~mask);
+}
+
+// Marks claimed slices dirty; true when all of them read as zero.
+static bool
+soil_bits(_Atomic(uint64_t) *word, uint64_t mask)
+{
+    uint64_t seen = atomic_get_relaxed(word);
+    if ((seen & mask) != mask) {
+        atomic_or_relaxed(word, mask);
+    }
+    return (seen & mask) == 0;
+}
+
+// Finds and claims a run within one chunk; the slice's index in the region, or SIZE_MAX.
+static size_t
+claim_in_chunk(region_t *region, size_t chunk, unsigned count, size_t align)
+{
+    _Atomic(uint64_t) *word = &region->used[chunk];
+    uint64_t seen = atomic_get_relaxed(word);
+    for (;;) {
+        uint64_t starts = run_starts(~seen, count);
+        if (align > SLICE_SIZE) {
+            starts &= aligned_bits(region_slice_at(region, chunk * CHUNK_SLICES), align);
+        }
+        if (starts == 0) {
+            return SIZE_MAX;
+        }
+        unsigned bit = lowest_bit(starts);
+        // acquire: pairs with the release in release_bits.
+        if (atomic_cas_weak_acquire(word, &seen, seen | (low_mask(count) << bit))) {
+            return chunk * CHUNK_SLICES + bit;
+        }
+    }
+}
+
+static size_t
+claim_short(region_t *region, size_t from_chunk, size_t to_chunk, unsigned count, size_t align)
+{
+    for (size_t chunk = from_chunk; chunk < to_chunk; chunk++) {
+        size_t slice = claim_in_chunk(region, chunk, count, align);
+        if (slice != SIZE_MAX) {
+            return slice;
+        }
+    }
+    return SIZE_MAX;
+}
+
+static uint64_t
+chunk_mask(size_t slice, size_t count, size_t chunk)
+{
+    size_t low = chunk * CHUNK_SLICES;
+    size_t from = size_max(slice, low) - low;
+    size_t to = size_min(slice + count, low + CHUNK_SLICES) - low;
+    return low_mask((unsigned)(to - from)) << from;
+}
+
+// Claims the bits [slice, slice + count) word by word, or none of them.
+static bool
+claim_range(region_t *region, size_t slice, size_t count)
+{
+    size_t first = slice / CHUNK_SLICES;
+    size_t last = (slice + count - 1) / CHUNK_SLICES;
+    for (size_t chunk = first; chunk <= last; chunk++) {
+        if (!claim_bits(&region->used[chunk], chunk_mask(slice, count, chunk))) {
+            while (chunk-- > first) {
+                release_bits(&region->used[chunk], chunk_mask(slice, count, chunk));
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+// A run of more than one chunk, or aligned to more: starts at a chunk boundary, needs whole free chunks and the low part
+// of the last.
+static size_t
+claim_long(region_t *region, size_t count, size_t align)
+{
+    size_t chunks = divide_up(count, CHUNK_SLICES);
+    size_t all_chunks = region->slices / CHUNK_SLICES;
+    size_t mapped = committed_chunks(region);
+    size_t start = 0;
+    while (start + chunks <= all_chunks) {
+        uintptr_t at = (uintptr_t)region_slice_at(region, start * CHUNK_SLICES);
+        if ((at & (align - 1)) != 0) {
+            start += (align_up(at, align) - at) / ((size_t)CHUNK_SLICES << SLICE_SHIFT);
+            continue;
+        }
+        size_t chunk = start;
+        while (chunk < start + chunks && chunk < mapped &&
+               (atomic_get_relaxed(&region->used[chunk]) & chunk_mask(start * CHUNK_SLICES, count, chunk)) == 0) {
+            chunk++;
+        }
+        if (chunk < start + chunks && chunk < mapped) {
+            start = chunk + 1;
+            continue;
+        }
+        if (!mi__region_commit(region, start * CHUNK_SLICES + count)) {
+            return SIZE_MAX;
+        }
+        mapped = committed_chunks(region);
+        if (claim_range(region, start * CHUNK_SLICES, count)) {
+            return start * CHUNK_SLICES;
+        }
+        start++;
+    }
+    return SIZE_MAX;
+}
+
+static size_t
+claim_in_region(region_t *region, size_t count, size_t align)
+{
+    if (count > CHUNK_SLICES || align > ((size_t)CHUNK_SLICES << SLICE_SHIFT)) {
+        return claim_long(region, count, align);
+    }
+    _Atomic(size_t) *hint = &region->first_room[room_kind(count)];
+    size_t chunks = committed_chunks(region);
+    size_t from = atomic_get_relaxed(hint);
+    size_t slice = claim_short(region, from, chunks, (unsigned)count, align);
+    if (slice == SIZE_MAX && from > 0) {
+        slice = claim_short(region, 0, size_min(from, chunks), (unsigned)count, align);
+    }
+    while (slice == SIZE_MAX && chunks < region->slices / CHUNK_SLICES) {
+        if (!mi__region_commit(region, (chunks + 1) * CHUNK_SLICES)) {
+            return SIZE_MAX;
+        }
+        size_t grown = committed_chunks(region);
+        slice = claim_short(region, chunks, grown, (unsigned)count, align);
+        chunks = grown;
+    }
+    if (slice != SIZE_MAX && align == SLICE_SIZE) {
+        atomic_set_relaxed(hint, slice / CHUNK_SLICES);
+    }
+    return slice;
+}
+
+static bool
+soil_range(region_t *region, size_t slice, size_t count)
+{
+    bool zero = true;
+    for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
+        zero = soil_bits(&region->dirty[chunk], chunk_mask(slice, count, chunk)) && zero;
+    }
+    return zero;
+}
+
+bool
+mi__slices_claim(size_t count, size_t align, slice_run_t *run)
+{
+    ASSERT(count > 0 && align >= SLICE_SIZE && is_power_of_two(align));
+    for (size_t attempt = 0; attempt < 2; attempt++) {
+        for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+            region_t *region = mi__region_at(i);
+            if (count > region->slices) {
+                continue;
+            }
+            size_t slice = claim_in_region(region, count, align);
+            if (slice != SIZE_MAX) {
+                run->descriptor = region_descriptor_at(region, slice);
+                run->start = region_slice_at(region, slice);
+                run->zero = soil_range(region, slice, count);
+                return true;
+            }
+        }
+        size_t align_slices = align >> SLICE_SHIFT;
+        if (count > (SIZE_MAX >> SLICE_SHIFT) / 2 || align_slices > (SIZE_MAX >> SLICE_SHIFT) / 2 ||
+            !mi__region_add(count + (align_slices > CHUNK_SLICES ? align_slices : 0))) {
+            return false;
+        }
+    }
+    return false;
+}
+
+bool
+mi__slices_claim_behind(char *start, size_t count, size_t more)
+{
+    region_t *region = mi__region_of(start);
+    size_t slice = region_slice_of(region, start) + count;
+    if (more > region->slices - slice) {
+        return false;
+    }
+    size_t mapped = committed_chunks(region);
+    for (size_t chunk = slice / CHUNK_SLICES; chunk < mapped && chunk * CHUNK_SLICES < slice + more; chunk++) {
+        if ((atomic_get_relaxed(&region->used[chunk]) & chunk_mask(slice, more, chunk)) != 0) {
+            return false;
+        }
+    }
+    if (!mi__region_commit(region, slice + more) || !claim_range(region, slice, more)) {
+        return false;
+    }
+    (void)soil_range(region, slice, more);
+    return true;
+}
+
+static void
+lower_hint(_Atomic(size_t) *hint, size_t chunk)
+{
+    if (chunk < atomic_get_relaxed(hint)) {
+        atomic_set_relaxed(hint, chunk);
+    }
+}
+
+void
+mi__slices_release(char *start, size_t count)
+{
+    region_t *region = mi__region_of(start);
+    size_t slice = region_slice_of(region, start);
+    bool purged = mi__purge_at_once() && mi__os_purge(start, count << SLICE_SHIFT);
+    if (purged) {
+        mi__purge_count(count << SLICE_SHIFT);
+    }
+    for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
+        uint64_t mask = chunk_mask(slice, count, chunk);
+        if (purged) {
+            atomic_and_relaxed(&region->dirty[chunk], ~mask);
+        }
+        release_bits(&region->used[chunk], mask);
+    }
+    for (unsigned kind = ROOM_ONE; kind <= ROOM_MANY; kind++) {
+        lower_hint(&region->first_room[kind], slice / CHUNK_SLICES);
+    }
+    if (!purged) {
+        mi__purge_schedule();
+    }
+}
+
+// S2 → S4 → S1 for one run of free, dirty slices of a chunk.
+static size_t
+purge_run(region_t *region, size_t chunk, unsigned bit, unsigned count)
+{
+    uint64_t mask = low_mask(count) << bit;
+    if (!claim_bits(&region->used[chunk], mask)) {
+        return 0;
+    }
+    size_t bytes = (size_t)count << SLICE_SHIFT;
+    bool purged = mi__os_purge(region_slice_at(region, chunk * CHUNK_SLICES + bit), bytes);
+    if (purged) {
+        atomic_and_relaxed(&region->dirty[chunk], ~mask);
+    }
+    release_bits(&region->used[chunk], mask);
+    return purged ? bytes : 0;
+}
+
+size_t
+mi__slices_purge(void)
+{
+    size_t bytes = 0;
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        region_t *region = mi__region_at(i);
+        for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
+            uint64_t bits = atomic_get_relaxed(&region->dirty[chunk]) & ~atomic_get_relaxed(&region->used[chunk]);
+            while (bits != 0) {
+                unsigned bit = lowest_bit(bits);
+                uint64_t above = ~(bits >> bit);
+                unsigned count = above == 0 ? 64 : lowest_bit(above);
+                bytes += purge_run(region, chunk, bit, count);
+                bits &= ~(low_mask(count) << bit);
+            }
+        }
+    }
+    return bytes;
+}
+
+void
+mi__slices_count(size_t *free_bytes, size_t *dirty_bytes)
+{
+    size_t free_slices = 0;
+    size_t dirty_slices = 0;
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        region_t *region = mi__region_at(i);
+        for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
+            uint64_t is_free = ~atomic_get_relaxed(&region->used[chunk]);
+            free_slices += (size_t)__builtin_popcountll(is_free);
+            dirty_slices += (size_t)__builtin_popcountll(is_free & atomic_get_relaxed(&region->dirty[chunk]));
+        }
+    }
+    *free_bytes = free_slices << SLICE_SHIFT;
+    *dirty_bytes = dirty_slices << SLICE_SHIFT;
+}

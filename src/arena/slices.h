@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// slices.h — handing out runs of slices, and taking them back.
+//
+// Owns:        the bitmaps `used` and `dirty` of every region
+// Threads:     any; lock-free
+// Invariants:  S1 a slice whose `used` bit is set belongs to exactly one claimer
+//              S2 a slice with `used` and `dirty` clear reads as zero
+// Not here:    address space → arena/region.c, giving memory back → arena/purge.c
+#ifndef MI_ARENA_SLICES_H
+#define MI_ARENA_SLICES_H
+
+#include "arena/region.h"
+
+typedef struct slice_run_t {
+    page_t *descriptor; // of the first slice
+    char *start;        // address of the first slice
+    bool zero;          // all bytes are zero
+} slice_run_t;
+
+// Claims `count` slices in one run whose start is a multiple of `align` bytes (a power of two, SLICE_SIZE or more). The
+// descriptors are as their last holder left them: `owner` 0. False when there is no memory.
+MI_NODISCARD bool mi__slices_claim(size_t count, size_t align, slice_run_t *run);
+
+// Takes `count` slices from `start` back; they are purged later. The caller has cleared the descriptors' owner words.
+void mi__slices_release(char *start, size_t count);
+
+// Claims the `more` slices right behind a run of `count` slices at `start`; they may hold anything. False when they are not free.
+MI_NODISCARD bool mi__slices_claim_behind(char *start, size_t count, size_t more);
+
+// Gives the memory of up to all free slices that are dirty back to the system; returns the bytes.
+size_t mi__slices_purge(void);
+
+// Bytes of free slices below the frontiers, and of these the ones that still hold memory.
+void mi__slices_count(size_t *free_bytes, size_t *dirty_bytes);
+
+#endif

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// config.c — the settings as they are when nobody sets them.
+//
+// Owns:        mi__conf
+// Threads:     see config.h
+// Not here:    names and texts of options → front/options.c
+#include "base/config.h"
+
+conf_t mi__conf = {
+    .purge_delay_ms = 100,
+    .region_bytes_log2 = 40,
+    .held_bytes = 16 * 1024,
+};

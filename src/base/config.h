@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// config.h — the numbers of the design, and the run-time settings that every layer may read.
+//
+// Owns:        `mi__conf`, filled by front/options.c before the first allocation
+// Threads:     `mi__conf` is read by all, written only while the process has one thread in the library
+// Invariants:  every combination that the code relies on is asserted at the end of this file
+// Not here:    names and texts of options → front/options.c
+#ifndef MI_BASE_CONFIG_H
+#define MI_BASE_CONFIG_H
+
+#include "base/platform.h"
+
+enum {
+    // Address space (layer arena).
+    SLICE_SHIFT = 16, // 64 KiB: the unit in which regions are divided
+    SLICE_SIZE = 1 << SLICE_SHIFT,
+    DESCRIPTOR_SIZE = 128, // bytes of metadata for one slice
+    DESCRIPTOR_SHIFT = 7,
+    CHUNK_SLICES = 64, // slices under one bitmap word: 4 MiB
+    REGION_MAX = 64,   // regions in one process
+
+    // Pages and blocks (layer page).
+    GRANULE = 16, // every block size is a multiple of it: the alignment of max_align_t
+    GRANULE_SHIFT = 4,
+    SMALL_MAX = 1024, // sizes that are looked up in a table by granule
+    SMALL_GRANULES = SMALL_MAX / GRANULE,
+    BLOCK_MAX = 512 * 1024, // larger blocks are singletons: a page of their own
+
+    SMALL_PAGE_SLICES = 1,   //  64 KiB
+    MEDIUM_PAGE_SLICES = 8,  // 512 KiB
+    LARGE_PAGE_SLICES = 64,  //   4 MiB
+    SMALL_PAGE_BLOCK_MAX = 8 * 1024,
+    MEDIUM_PAGE_BLOCK_MAX = 64 * 1024,
+
+    // Size classes: multiples of GRANULE to 128, then eight steps for each doubling up to BLOCK_MAX.
+    CLASS_LINEAR_MAX = 128,
+    CLASS_LINEAR_COUNT = CLASS_LINEAR_MAX / GRANULE,
+    CLASS_STEPS_SHIFT = 3,
+    CLASS_COUNT = CLASS_LINEAR_COUNT + ((19 - 7) << CLASS_STEPS_SHIFT), // 2^7 … 2^19
+};
+
+// What the environment may set; see front/options.c for the names that users write.
+typedef struct conf_t {
+    long purge_delay_ms;   // free slices go back to the system after this long; 0 at once, -1 never
+    bool verbose;          // say what happens
+    bool show_stats;       // print statistics when the process ends
+    bool show_errors;      // print warnings as well as errors
+    bool deepbind_keep;    // leave RTLD_DEEPBIND to dlopen as the caller gave it
+    long region_bytes_log2; // first reservation, as a power of two
+    long held_bytes;       // foreign blocks that a thread may hold back, in bytes per size class
+} conf_t;
+
+extern conf_t mi__conf;
+
+_Static_assert((1 << DESCRIPTOR_SHIFT) == DESCRIPTOR_SIZE, "descriptors are found by a shift");
+_Static_assert((1 << GRANULE_SHIFT) == GRANULE, "granules are counted by a shift");
+_Static_assert(BLOCK_MAX == 1 << 19, "CLASS_COUNT counts the doublings up to BLOCK_MAX");
+_Static_assert(SMALL_PAGE_BLOCK_MAX * 8 <= SMALL_PAGE_SLICES * SLICE_SIZE, "a page holds eight blocks at least");
+_Static_assert(MEDIUM_PAGE_BLOCK_MAX * 8 <= MEDIUM_PAGE_SLICES * SLICE_SIZE, "a page holds eight blocks at least");
+_Static_assert(BLOCK_MAX * 8 <= LARGE_PAGE_SLICES * SLICE_SIZE, "a page holds eight blocks at least");
+_Static_assert(LARGE_PAGE_SLICES <= CHUNK_SLICES, "pages are claimed within one bitmap word");
+
+#endif

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// platform.h — the only file that names compilers and processors.
+//
+// Owns:        nothing
+// Threads:     macros and pure functions only
+// Invariants:  P1 every other file spells attributes and machine instructions through these names
+// Not here:    operating systems → os/, numbers → base/config.h
+#ifndef MI_BASE_PLATFORM_H
+#define MI_BASE_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if !defined(__GNUC__)
+#error "a compiler with GNU C extensions is needed (gcc or clang)"
+#endif
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define MI_NOINLINE __attribute__((noinline))
+#define MI_COLD __attribute__((noinline, cold))
+#define MI_NODISCARD __attribute__((warn_unused_result))
+#define MI_ALIGNED(n) __attribute__((aligned(n)))
+#define MI_FORMAT(fmt, args) __attribute__((format(printf, fmt, args)))
+#define MI_WEAK __attribute__((weak))
+
+// A symbol that programs may use; everything else is hidden by the build.
+#define MI_EXPORT __attribute__((visibility("default")))
+
+// Thread-local storage that is reached by one load from the thread pointer. A library that may be part of a
+// dlopen'ed object on musl asks for another model (MI_TLS_MODEL).
+#ifndef MI_TLS_MODEL
+#define MI_TLS_MODEL "initial-exec"
+#endif
+#define MI_THREAD_LOCAL __thread __attribute__((tls_model(MI_TLS_MODEL)))
+
+#if defined(__SANITIZE_THREAD__)
+#define MI_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MI_TSAN 1
+#endif
+#endif
+#ifndef MI_TSAN
+#define MI_TSAN 0
+#endif
+
+// A hint to the processor inside a loop that waits for another thread.
+static inline void
+cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ volatile("yield");
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
+#endif

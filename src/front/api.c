@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+// api.c — the mi_* functions, except for those that POSIX or C++ shaped.
+//
+// Owns:        nothing
+// Threads:     any
+// Not here:    POSIX and Windows names → front/posix.c, C++ → front/new.c, malloc itself → front/override.c
+#include "mimalloc.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc/alloc.h"
+#include "alloc/fast.h"
+
+// ---- The standard functions
+
+void *
+mi_malloc(size_t size)
+{
+    return fast_alloc(size);
+}
+
+void *
+mi_calloc(size_t count, size_t size)
+{
+    size_t total;
+    if (!mi__alloc_count(count, size, &total)) {
+        return NULL;
+    }
+    return fast_alloc_zeroed(total);
+}
+
+void *
+mi_realloc(void *p, size_t newsize)
+{
+    return mi__realloc(p, newsize, false);
+}
+
+void *
+mi_expand(void *p, size_t newsize)
+{
+    return p != NULL && newsize <= mi__usable_size(p, "mi_expand") ? p : NULL;
+}
+
+void
+mi_free(void *p)
+{
+    fast_free(p);
+}
+
+static char *
+copy_chars(const char *s, size_t length)
+{
+    char *copy = fast_alloc(length + 1);
+    if (copy != NULL) {
+        memcpy(copy, s, length);
+        copy[length] = 0;
+    }
+    return copy;
+}
+
+char *
+mi_strdup(const char *s)
+{
+    return s == NULL ? NULL : copy_chars(s, strlen(s));
+}
+
+char *
+mi_strndup(const char *s, size_t n)
+{
+    return s == NULL ? NULL : copy_chars(s, strnlen(s, n));
+}
+
+char *
+mi_realpath(const char *fname, char *resolved_name)
+{
+    if (resolved_name != NULL) {
+        return realpath(fname, resolved_name);
+    }
+    // With a buffer of ours, for libc's own block may come from another malloc.
+    char buffer[PATH_MAX];
+    return realpath(fname, buffer) == NULL ? NULL : copy_chars(buffer, strlen(buffer));
+}
+
+// ---- More of the same
+
+void *
+mi_malloc_small(size_t size)
+{
+    return fast_alloc(size);
+}
+
+void *
+mi_zalloc_small(size_t size)
+{
+    return fast_alloc_zeroed(size);
+}
+
+void
+mi_free_small(void *p)
+{
+    fast_free(p);
+}
+
+void *
+mi_zalloc(size_t size)
+{
+    return fast_alloc_zeroed(size);
+}
+
+void *
+mi_mallocn(size_t count, size_t size)
+{
+    size_t total;
+    return mi__alloc_count(count, size, &total) ? fast_alloc(total) : NULL;
+}
+
+void *
+mi_reallocn(void *p, size_t count, size_t size)
+{
+    size_t total;
+    return mi__alloc_count(count, size, &total) ? mi__realloc(p, total, false) : NULL;
+}
+
+void *
+mi_reallocf(void *p, size_t newsize)
+{
+    void *q = mi__realloc(p, newsize, false);
+    if (q == NULL) {
+        fast_free(p);
+    }
+    return q;
+}
+
+size_t
+mi_usable_size(const void *p)
+{
+    return mi__usable_size(p, "mi_usable_size");
+}
+
+size_t
+mi_good_size(size_t size)
+{
+    return mi__good_size(size);
+}
+
+// ---- Aligned blocks
+
+void *
+mi_malloc_aligned(size_t size, size_t alignment)
+{
+    return mi__alloc_aligned(size, alignment, 0, false);
+}
+
+void *
+mi_malloc_aligned_at(size_t size, size_t alignment, size_t offset)
+{
+    return mi__alloc_aligned(size, alignment, offset, false);
+}
+
+void *
+mi_zalloc_aligned(size_t size, size_t alignment)
+{
+    return mi__alloc_aligned(size, alignment, 0, true);
+}
+
+void *
+mi_zalloc_aligned_at(size_t size, size_t alignment, size_t offset)
+{
+    return mi__alloc_aligned(size, alignment, offset, true);
+}
+
+static void *
+calloc_aligned_at(size_t count, size_t size, size_t alignment, size_t offset)
+{
+    size_t total;
+    if (!mi__alloc_count(count, size, &total)) {
+        return NULL;
+    }
+    return mi__alloc_aligned(total, alignment, offset, true);
+}
+
+void *
+mi_calloc_aligned(size_t count, size_t size, size_t alignment)
+{
+    return calloc_aligned_at(count, size, alignment, 0);
+}
+
+void *
+mi_calloc_aligned_at(size_t count, size_t size, size_t alignment, size_t offset)
+{
+    return calloc_aligned_at(count, size, alignment, offset);
+}
+
+void *
+mi_realloc_aligned(void *p, size_t newsize, size_t alignment)
+{
+    return mi__realloc_aligned(p, newsize, alignment, 0, false);
+}
+
+void *
+mi_realloc_aligned_at(void *p, size_t newsize, size_t alignment, size_t offset)
+{
+    return mi__realloc_aligned(p, newsize, alignment, offset, false);
+}
+
+// ---- Resizing blocks that are zero
+
+void *
+mi_rezalloc(void *p, size_t newsize)
+{
+    return mi__realloc(p, newsize, true);
+}
+
+void *
+mi_recalloc(void *p, size_t newcount, size_t size)
+{
+    size_t total;
+    return mi__alloc_count(newcount, size, &total) ? mi__realloc(p, total, true) : NULL;
+}
+
+void *
+mi_rezalloc_aligned(void *p, size_t newsize, size_t alignment)
+{
+    return mi__realloc_aligned(p, newsize, alignment, 0, true);
+}
+
+void *
+mi_rezalloc_aligned_at(void *p, size_t newsize, size_t alignment, size_t offset)
+{
+    return mi__realloc_aligned(p, newsize, alignment, offset, true);
+}
+
+static void *
+recalloc_aligned_at(void *p, size_t newcount, size_t size, size_t alignment, size_t offset)
+{
+    size_t total;
+    if (!mi__alloc_count(newcount, size, &total)) {
+        return NULL;
+    }
+    return mi__realloc_aligned(p, total, alignment, offset, true);
+}
+
+void *
+mi_recalloc_aligned(void *p, size_t newcount, size_t size, size_t alignment)
+{
+    return recalloc_aligned_at(p, newcount, size, alignment, 0);
+}
+
+void *
+mi_recalloc_aligned_at(void *p, size_t newcount, size_t size, size_t alignment, size_t offset)
+{
+    return recalloc_aligned_at(p, newcount, size, alignment, offset);
+}
+
+void *
+mi_aligned_recalloc(void *p, size_t newcount, size_t size, size_t alignment)
+{
+    return recalloc_aligned_at(p, newcount, size, alignment, 0);
+}
+
+void *
+mi_aligned_offset_recalloc(void *p, size_t newcount, size_t size, size_t alignment, size_t offset)
+{
+    return recalloc_aligned_at(p, newcount, size, alignment, offset);
+}
+
+// ---- Functions that also tell block sizes
+
+static void *
+tell_size(void *p, size_t *block_size)
+{
+    if (block_size != NULL) {
+        *block_size = mi__usable_size(p, "mi_umalloc");
+    }
+    return p;
+}
+
+void *
+mi_umalloc(size_t size, size_t *block_size)
+{
+    return tell_size(fast_alloc(size), block_size);
+}
+
+void *
+mi_uzalloc(size_t size, size_t *block_size)
+{
+    return tell_size(fast_alloc_zeroed(size), block_size);
+}
+
+void *
+mi_ucalloc(size_t count, size_t size, size_t *block_size)
+{
+    size_t total;
+    void *p = mi__alloc_count(count, size, &total) ? fast_alloc_zeroed(total) : NULL;
+    return tell_size(p, block_size);
+}
+
+void *
+mi_urealloc(void *p, size_t newsize, size_t *block_size_pre, size_t *block_size_post)
+{
+    if (block_size_pre != NULL) {
+        *block_size_pre = mi__usable_size(p, "mi_urealloc");
+    }
+    return tell_size(mi__realloc(p, newsize, false), block_size_post);
+}
+
+void
+mi_ufree(void *p, size_t *block_size)
+{
+    if (block_size != NULL) {
+        *block_size = mi__usable_size(p, "mi_ufree");
+    }
+    fast_free(p);
+}
+
+void *
+mi_umalloc_aligned(size_t size, size_t alignment, size_t *block_size)
+{
+    return tell_size(mi__alloc_aligned(size, alignment, 0, false), block_size);
+}
+
+void *
+mi_uzalloc_aligned(size_t size, size_t alignment, size_t *block_size)
+{
+    return tell_size(mi__alloc_aligned(size, alignment, 0, true), block_size);
+}
+
+void *
+mi_umalloc_small(size_t size, size_t *block_size)
+{
+    return tell_size(fast_alloc(size), block_size);
+}
+
+void *
+mi_uzalloc_small(size_t size, size_t *block_size)
+{
+    return tell_size(fast_alloc_zeroed(size), block_size);
+}

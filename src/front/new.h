@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// new.h — what C++ asks of an allocation that fails, for code that is C.
+//
+// Exceptions that the C++ runtime throws pass through these functions, so they and their callers need unwind tables.
+//
+// Owns:        nothing
+// Threads:     any
+// Not here:    operators new for static links → front/new_delete.cc
+#ifndef MI_FRONT_NEW_H
+#define MI_FRONT_NEW_H
+
+#include "base/platform.h"
+
+// To be called when an allocation of `size` bytes failed: calls the new handler and tries again, as long as there is a handler. Else throws
+// std::bad_alloc. `align` 0: none. Aborts, with a message, when there is no C++ runtime to throw it. Never NULL.
+MI_COLD void *mi__new_failed(size_t size, size_t align);
+
+// Throws std::bad_alloc at once, or aborts.
+_Noreturn MI_COLD void mi__new_throw(size_t size);
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// census.c — walks all descriptors and adds up.
+//
+// Owns:        nothing
+// Threads:     any
+// Invariants:  see census.h
+// Not here:    see census.h
+#include "heap/census.h"
+
+#include <string.h>
+
+#include "arena/meta.h"
+#include "arena/purge.h"
+#include "heap/registry.h"
+
+// Counts one page, and returns how many slices to go on.
+static size_t
+count_page(census_t *census, page_t *page)
+{
+    uintptr_t word = page_owner(page);
+    size_t slices = HINT_GET(page->slices);
+    if (word == 0 || (word & OWNER_REDIRECT) != 0 || slices == 0) {
+        return 1;
+    }
+    unsigned class = (word & OWNER_SINGLETON) != 0 ? CLASS_COUNT : HINT_GET(page->class);
+    if (class > CLASS_COUNT) {
+        return 1;
+    }
+    census_class_t *row = &census->classes[class];
+    row->pages++;
+    row->page_bytes += slices << SLICE_SHIFT;
+    if (class == CLASS_COUNT) {
+        row->live++;
+        row->live_bytes += slices << SLICE_SHIFT;
+        return slices;
+    }
+    size_t live = mi__page_blocks_out(page);
+    row->live += live;
+    row->live_bytes += live * row->block_size;
+    row->allocated -= mi__page_blocks_free(page);
+    return slices;
+}
+
+static void
+count_region(census_t *census, region_t *region)
+{
+    // acquire: pairs with the release in raise_frontier (region.c): descriptors below the frontier are mapped.
+    size_t committed = atomic_get_acquire(&region->committed);
+    for (size_t slice = 0; slice < committed;) {
+        slice += count_page(census, region_descriptor_at(region, slice));
+    }
+}
+
+static void
+add_up(census_t *census)
+{
+    for (unsigned class = 0; class <= CLASS_COUNT; class ++) {
+        const census_class_t *row = &census->classes[class];
+        census->total.allocated += row->allocated;
+        census->total.live += row->live;
+        census->total.live_bytes += row->live_bytes;
+        census->total.pages += row->pages;
+        census->total.page_bytes += row->page_bytes;
+    }
+}
+
+void
+mi__census_take(census_t *census)
+{
+    memset(census, 0, sizeof *census);
+    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+        census->classes[class].block_size = sizeclass_block_size(class);
+    }
+    for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
+        for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+            census->classes[class].allocated += HINT_GET(heap->granted[class]);
+        }
+        census->classes[CLASS_COUNT].allocated += HINT_GET(heap->singletons);
+    }
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        count_region(census, mi__region_at(i));
+    }
+    add_up(census);
+    mi__registry_count(&census->threads_peak, &census->threads);
+    mi__slices_count(&census->free_bytes, &census->purgeable_bytes);
+    census->reserved_bytes = mi__region_reserved_bytes();
+    census->committed_bytes = mi__region_committed_bytes();
+    census->purged_bytes = mi__purge_total();
+    census->metadata_bytes = mi__region_metadata_bytes() + mi__meta_bytes();
+}

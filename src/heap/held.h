@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// held.h — blocks of other threads' pages that this thread has freed and holds back for a while.
+//
+// They go home in chains, one atomic operation a chain, or serve the thread's own allocations: a stand-in page with the chain as its
+// `free` list takes the serving page's place. The block still belongs to its page, and is foreign again when it is freed.
+//
+// Owns:        thread_heap_t.held
+// Threads:     the thread of the heap
+// Invariants:  L1 a held block is not counted by anyone as free: its page's `used` still has it
+//              L2 at most `held_bytes` of a class are held, stand-in apart
+// Not here:    the push itself → page/remote.h
+#ifndef MI_HEAP_HELD_H
+#define MI_HEAP_HELD_H
+
+#include "heap/thread_heap.h"
+
+// Takes a freed block of a page that another thread owns. Works for the heap of threads that have none, too.
+void mi__held_free(thread_heap_t *heap, page_t *page, block_t *block);
+
+// Lends the held blocks of `class`: returns the stand-in that now serves in front of `served` (which may be none), or
+// NULL when nothing is held.
+page_t *mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served);
+
+// The page behind a stand-in, which serves again; blocks left in the stand-in are held again. Other pages are returned as they are.
+page_t *mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *serving);
+
+// Sends all held blocks home.
+void mi__held_flush(thread_heap_t *heap);
+
+#endif

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+// thread_heap.c — the slow path of malloc: finding a page that has a block.
+//
+// Owns:        see thread_heap.h
+// Threads:     see thread_heap.h
+// Invariants:  see thread_heap.h
+// Not here:    see thread_heap.h
+#include "heap/thread_heap.h"
+
+#include "arena/purge.h"
+#include "base/check.h"
+#include "base/hooks.h"
+#include "heap/held.h"
+#include "heap/registry.h"
+
+enum { RARE_BEAT = 256 }; // slow-path calls between two rounds of rare work
+
+const page_t mi__page_none = {0};
+
+// Written to by nobody: every page in it is mi__page_none, which has no block to give.
+#define NONE ((page_t *)(uintptr_t)&mi__page_none)
+const thread_heap_t mi__thread_heap_none = {.serving = {[0 ... SERVING_COUNT - 1] = NONE}};
+
+MI_THREAD_LOCAL thread_heap_t *mi__thread_heap = (thread_heap_t *)(uintptr_t)&mi__thread_heap_none;
+
+static bool
+is_none(const page_t *page)
+{
+    return page == &mi__page_none;
+}
+
+void
+mi__thread_heap_init(thread_heap_t *heap)
+{
+    for (size_t i = 0; i < SERVING_COUNT; i++) {
+        heap->serving[i] = NONE;
+    }
+}
+
+page_t *
+mi__thread_heap_serving(const thread_heap_t *heap, unsigned class)
+{
+    size_t block_size = sizeclass_block_size(class);
+    return heap->serving[block_size <= SMALL_MAX ? serving_index_small(block_size)
+                                                 : (size_t)SERVING_LARGE + class];
+}
+
+void
+mi__thread_heap_serve(thread_heap_t *heap, unsigned class, page_t *page)
+{
+    size_t block_size = sizeclass_block_size(class);
+    if (block_size > SMALL_MAX) {
+        heap->serving[(size_t)SERVING_LARGE + class] = page;
+        return;
+    }
+    size_t smaller = class == 0 ? 0 : sizeclass_block_size(class - 1);
+    size_t first = class == 0 ? 0 : serving_index_small(smaller + 1);
+    for (size_t i = first; i <= serving_index_small(block_size); i++) {
+        heap->serving[i] = page;
+    }
+}
+
+static void
+enqueue(thread_heap_t *heap, page_t *page)
+{
+    page_queue_t *queue = &heap->queues[page->class];
+    page->next = NULL;
+    page->prev = queue->last;
+    if (queue->last != NULL) {
+        queue->last->next = page;
+    } else {
+        OWNER_SET(queue->first, page);
+    }
+    queue->last = page;
+    page->flags |= PAGE_QUEUED;
+}
+
+static void
+dequeue(thread_heap_t *heap, page_t *page)
+{
+    page_queue_t *queue = &heap->queues[page->class];
+    if (page->prev != NULL) {
+        page->prev->next = page->next;
+    } else {
+        OWNER_SET(queue->first, page->next);
+    }
+    if (page->next != NULL) {
+        page->next->prev = page->prev;
+    } else {
+        queue->last = page->prev;
+    }
+    page->flags &= (uint16_t)~PAGE_QUEUED;
+}
+
+static bool
+has_room(const page_t *page)
+{
+    return page->free != NULL || page->local_free != NULL || page->capacity < page->reserved;
+}
+
+// Puts a page that serves no more where it belongs: full, queued, or back to the arena.
+static void
+settle(thread_heap_t *heap, page_t *page)
+{
+    if (page->used == 0 && mi__remote_is_quiet(page)) {
+        mi__page_release(page);
+        (void)mi__purge_poll(false);
+    } else if (has_room(page)) {
+        enqueue(heap, page);
+    } else {
+        page_set_owner_flag(page, OWNER_FULL);
+    }
+}
+
+void
+mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page)
+{
+    ASSERT(page->used == 0 && !page_is_pinned(page) && (page->flags & PAGE_QUEUED) != 0);
+    // A page that is listed right now is released when it is drained.
+    if (mi__remote_is_quiet(page)) {
+        dequeue(heap, page);
+        settle(heap, page);
+    }
+}
+
+void
+mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block)
+{
+    page_clear_owner_flag(page, OWNER_FULL);
+    (void)page_push_local(page, block);
+    settle(heap, page);
+}
+
+// A drained page has got blocks back.
+static void
+settle_drained(thread_heap_t *heap, page_t *page)
+{
+    if (page_is_pinned(page)) {
+        return;
+    }
+    if ((page->flags & PAGE_QUEUED) != 0) {
+        if (page->used == 0) {
+            mi__thread_heap_page_empty(heap, page);
+        }
+    } else if (has_room(page)) {
+        page_clear_owner_flag(page, OWNER_FULL);
+        settle(heap, page);
+    }
+}
+
+void
+mi__thread_heap_drain(thread_heap_t *heap)
+{
+    page_t *page = mi__remote_drain(&heap->owner);
+    while (page != NULL) {
+        page_t *drained = page;
+        page = mi__remote_unlist(drained);
+        settle_drained(heap, drained);
+    }
+}
+
+void
+mi__thread_heap_collect(thread_heap_t *heap)
+{
+    mi__held_flush(heap);
+    mi__thread_heap_drain(heap);
+    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+        page_t *page = mi__held_step_aside(heap, class, mi__thread_heap_serving(heap, class));
+        if (!is_none(page)) {
+            mi__thread_heap_serve(heap, class, NONE);
+            page_unpin(page);
+            settle(heap, page);
+        }
+    }
+    mi__held_flush(heap);
+}
+
+page_t *
+mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to)
+{
+    mi__thread_heap_drain(heap);
+    page_t *page = heap->queues[class].first;
+    if (page == NULL || !mi__remote_move(page, &to->owner)) {
+        return NULL;
+    }
+    dequeue(heap, page);
+    return page;
+}
+
+static page_t *
+grant(thread_heap_t *heap, page_t *page)
+{
+    OWNER_SET(heap->granted[page->class], heap->granted[page->class] + page->granted);
+    return page;
+}
+
+static page_t *
+serve_first(thread_heap_t *heap, page_t *page)
+{
+    page_pin(page);
+    mi__thread_heap_serve(heap, page->class, page);
+    if (page->free != NULL) {
+        return page;
+    }
+    return mi__page_swap(page) || mi__page_extend(page) ? grant(heap, page) : NULL;
+}
+
+// A page of the class that has a block, made the serving one; the one that served has none left.
+static page_t *
+next_page(thread_heap_t *heap, unsigned class, page_t *served)
+{
+    if (!is_none(served)) {
+        mi__thread_heap_serve(heap, class, NONE);
+        page_unpin(served);
+        settle(heap, served);
+    }
+    page_t *page = heap->queues[class].first;
+    if (page != NULL) {
+        dequeue(heap, page);
+        return serve_first(heap, page);
+    }
+    page = mi__registry_adopt_page(heap, class);
+    if (page == NULL) {
+        (void)mi__purge_poll(false);
+        page = mi__page_new(class, (uintptr_t)heap);
+    }
+    return page == NULL ? NULL : serve_first(heap, page);
+}
+
+static page_t *
+ready_page(thread_heap_t *heap, unsigned class)
+{
+    page_t *page = mi__thread_heap_serving(heap, class);
+    if ((page->flags & PAGE_STAND_IN) != 0) {
+        page = mi__held_step_aside(heap, class, page);
+        if (page->free != NULL) {
+            return page;
+        }
+    }
+    if (!is_none(page) && mi__page_swap(page)) {
+        return grant(heap, page);
+    }
+    mi__thread_heap_drain(heap);
+    if (!is_none(page)) {
+        (void)mi__remote_take(page);
+        if (mi__page_swap(page)) {
+            return grant(heap, page);
+        }
+    }
+    page_t *stand_in = mi__held_lend(heap, class, page);
+    if (stand_in != NULL) {
+        return grant(heap, stand_in);
+    }
+    if (!is_none(page) && mi__page_extend(page)) {
+        return grant(heap, page);
+    }
+    return next_page(heap, class, page);
+}
+
+static void
+count_beat(thread_heap_t *heap)
+{
+    if (++heap->beat % RARE_BEAT == 0) {
+        mi__thread_heap_drain(heap);
+        (void)mi__purge_poll(false);
+        mi__hooks.deferred_free(false);
+    }
+}
+
+block_t *
+mi__thread_heap_alloc(size_t size, bool *zero)
+{
+    ASSERT(size <= BLOCK_MAX);
+    thread_heap_t *heap = mi__thread_heap;
+    if (unlikely(thread_heap_is_none(heap))) {
+        heap = mi__registry_bind();
+        if (heap == NULL) {
+            return NULL;
+        }
+    }
+    count_beat(heap);
+    page_t *page = ready_page(heap, sizeclass_of(size));
+    if (unlikely(page == NULL)) {
+        return NULL;
+    }
+    *zero = (page->flags & PAGE_FREE_ZERO) != 0;
+    return page_pop(page, page->free);
+}
+
+bool
+mi__thread_heap_count_singleton(void)
+{
+    thread_heap_t *heap = mi__thread_heap;
+    if (unlikely(thread_heap_is_none(heap))) {
+        heap = mi__registry_bind();
+        if (heap == NULL) {
+            return false;
+        }
+    }
+    OWNER_SET(heap->singletons, heap->singletons + 1);
+    count_beat(heap);
+    (void)mi__purge_poll(false);
+    return true;
+}

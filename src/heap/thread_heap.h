@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// thread_heap.h — the heap of one thread: for every size a page that serves it, and queues of the others.
+//
+// A thread heap is bound to a thread at the thread's first allocation, handed over when the thread ends (heap/registry.c), and
+// never freed, so that its address stays good as an owner.
+//
+// A page of the heap is in one of four states:
+//   serving    in `serving`, pinned                          → full, partial (mi__thread_heap_collect)
+//   partial    in its class's queue                          → serving, released when its last block comes home
+//   full       in no queue, OWNER_FULL set                   → partial at the next free
+//   stood in   behind a stand-in page (heap/held.c), pinned  → serving
+//
+// Owns:        thread_heap_t
+// Threads:     the thread that the heap is bound to, unless a function says otherwise
+// Invariants:  H1 every entry of `serving` is mi__page_none, a pinned page of this heap, or a stand-in
+//              H2 the entries of one class are all the same page
+//              H3 a queued page has PAGE_QUEUED set, is not pinned, not full
+// Not here:    binding and handing over → heap/registry.h, foreign blocks → heap/held.h
+#ifndef MI_HEAP_THREAD_HEAP_H
+#define MI_HEAP_THREAD_HEAP_H
+
+#include "page/remote.h"
+
+enum {
+    // `serving` has an entry for each granule count up to SMALL_MAX, then one for each class above.
+    SERVING_LARGE = SMALL_GRANULES + 1 - CLASS_AFTER_SMALL, // + class
+    SERVING_COUNT = SERVING_LARGE + CLASS_COUNT,
+};
+
+typedef struct page_queue_t {
+    page_t *first;
+    page_t *last;
+} page_queue_t;
+
+struct held_t;
+
+typedef struct thread_heap_t {
+    // [atomic: any thread] its address is the heap's: the owner word of pages is compared with the heap itself
+    owner_t owner;
+    _Atomic(uint32_t) state;                     // heap/registry.c
+    _Atomic(struct thread_heap_t *) next_orphan; // heap/registry.c
+    // [constant after init]
+    struct thread_heap_t *next_made; // all heaps ever made
+
+    // [owner only]
+    MI_ALIGNED(64) page_t *serving[SERVING_COUNT];
+    page_queue_t queues[CLASS_COUNT];
+    uint64_t granted[CLASS_COUNT]; // blocks put on `free` lists since the start: allocations, but for those still on them
+    uint64_t singletons;           // singletons handed out since the start
+    struct held_t *held;           // foreign blocks; NULL until the first
+    uint32_t beat;                 // slow-path calls
+} thread_heap_t;
+
+_Static_assert(offsetof(thread_heap_t, owner) == 0, "an owner word is compared with the heap's address");
+
+// The page that serves nothing, and the heap of threads that have none yet: every path through them ends on the slow path.
+extern const page_t mi__page_none;
+extern const thread_heap_t mi__thread_heap_none;
+
+// The calling thread's heap; never NULL.
+extern MI_THREAD_LOCAL thread_heap_t *mi__thread_heap;
+
+static inline size_t
+serving_index_small(size_t size)
+{
+    return (size + GRANULE - 1) >> GRANULE_SHIFT;
+}
+
+static inline size_t
+serving_index_large(size_t size)
+{
+    return (size_t)SERVING_LARGE + sizeclass_of_large(size);
+}
+
+static inline bool
+thread_heap_is_none(const thread_heap_t *heap)
+{
+    return heap == &mi__thread_heap_none;
+}
+
+// A block for `size` (at most BLOCK_MAX) when the serving page has none at hand. Binds a heap to the thread when it has none. NULL when
+// there is no memory. `*zero` tells whether all but the block's first word is zero.
+MI_NODISCARD block_t *mi__thread_heap_alloc(size_t size, bool *zero);
+
+// Counts a singleton that is about to be made; also a beat of the slow path. Binds a heap like mi__thread_heap_alloc; false when there
+// is no memory for one.
+MI_NODISCARD bool mi__thread_heap_count_singleton(void);
+
+// The last block of a queued page of this heap came home.
+void mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page);
+
+// Frees a block of a full page of this heap: the page goes back to its queue.
+void mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block);
+
+// Takes in what other threads freed, and releases pages that became empty. Also for a heap without a thread, by its claimer.
+void mi__thread_heap_drain(thread_heap_t *heap);
+
+// Drains, and lets go of everything that is empty: also serving pages.
+void mi__thread_heap_collect(thread_heap_t *heap);
+
+// Takes a queued page of `class` out of the orphan `heap`, which the caller has claimed, and gives it to `to`, the caller's own. NULL
+// when there is none, or it is on the move just now.
+MI_NODISCARD page_t *mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to);
+
+// Sets up the fields of a fresh, zeroed heap.
+void mi__thread_heap_init(thread_heap_t *heap);
+
+// The page that serves `class`, mi__page_none when there is none; and sets it.
+page_t *mi__thread_heap_serving(const thread_heap_t *heap, unsigned class);
+void mi__thread_heap_serve(thread_heap_t *heap, unsigned class, page_t *page);
+
+#endif

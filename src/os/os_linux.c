@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: MIT
+// os_linux.c — the port to Linux, for glibc and musl.
+//
+// Files are read and written by `syscall`: libc's open, read and write are cancellation points, and
+// a thread must not be cancelled inside malloc; other preloaded libraries wrap them, too.
+//
+// Owns:        machine facts, the duplicate of standard error, the thread-exit key
+// Threads:     facts, duplicate and key are written at start-up only; `exit_state` is per thread
+// Invariants:  L1 no function changes errno
+//              L2 no function allocates, save pthread_setspecific: glibc takes the memory for keys
+//                 past 31 from calloc, so mi__os_thread_on_exit may be entered again by itself
+// Not here:    which memory to ask for → arena/, what a thread's end means → heap/registry.c
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/check.h"
+
+// Older kernel headers, and musl's own, lack it.
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum {
+    KEPT_FD_MIN = 100, // far above what programs count on to be the next free descriptor
+    // Both libcs run four rounds of key destructors; we work in the third, so that one is left for
+    // what comes late. ThreadSanitizer takes the last one for itself.
+    EXIT_ROUND = MI_TSAN ? 2 : 3,
+    NONBLOCKING = 1, // GRND_NONBLOCK
+};
+
+static size_t page_size;
+static int64_t start_ms;
+static _Atomic(bool) populate_unsupported;
+
+// ---- memory --------------------------------------------------------------------------------
+
+void
+mi__os_init(void)
+{
+    int saved = errno;
+    if (page_size == 0) {
+        page_size = (size_t)getauxval(AT_PAGESZ);
+        if (page_size == 0) {
+            page_size = (size_t)sysconf(_SC_PAGESIZE);
+        }
+        start_ms = mi__os_clock_ms();
+    }
+    errno = saved;
+}
+
+size_t
+mi__os_page_size(void)
+{
+    return page_size;
+}
+
+void *
+mi__os_reserve(size_t size, size_t align)
+{
+    int saved = errno;
+    ASSERT(is_power_of_two(align));
+    // mmap aligns to a page by itself; for more, ask for what the worst case cuts off.
+    size_t spare = align > page_size ? align - page_size : 0;
+    if (size == 0 || spare > SIZE_MAX - size) {
+        return NULL;
+    }
+    // Without MAP_NORESERVE: nothing is charged while there is no access, and a commit is then
+    // charged as the system's overcommit rules say, so that a malloc of too much fails cleanly.
+    char *start = mmap(NULL, size + spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) {
+        errno = saved;
+        return NULL;
+    }
+    size_t before = (size_t)(-(uintptr_t)start & (align - 1));
+    if (before > 0) {
+        munmap(start, before);
+    }
+    if (spare > before) {
+        munmap(start + before + size, spare - before);
+    }
+    errno = saved;
+    return start + before;
+}
+
+void
+mi__os_unreserve(void *start, size_t size)
+{
+    int saved = errno;
+    munmap(start, size);
+    errno = saved;
+}
+
+static bool
+set_access(void *start, size_t size, int access)
+{
+    int saved = errno;
+    bool done = mprotect(start, size, access) == 0;
+    errno = saved;
+    return done;
+}
+
+bool
+mi__os_commit(void *start, size_t size)
+{
+    return set_access(start, size, PROT_READ | PROT_WRITE);
+}
+
+bool
+mi__os_purge(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = madvise(start, size, MADV_DONTNEED) == 0;
+    errno = saved;
+    return done;
+}
+
+bool
+mi__os_protect(void *start, size_t size)
+{
+    return set_access(start, size, PROT_NONE);
+}
+
+bool
+mi__os_unprotect(void *start, size_t size)
+{
+    return set_access(start, size, PROT_READ | PROT_WRITE);
+}
+
+void
+mi__os_populate(void *start, size_t size)
+{
+    if (atomic_get_relaxed(&populate_unsupported)) {
+        return;
+    }
+    int saved = errno;
+    // Kernels before 5.14 answer EINVAL. Any other failure is about this range only.
+    if (madvise(start, size, MADV_POPULATE_WRITE) != 0 && (errno == EINVAL || errno == ENOSYS)) {
+        atomic_set_relaxed(&populate_unsupported, true);
+    }
+    errno = saved;
+}
+
+// ---- clock and random numbers --------------------------------------------------------------
+
+int64_t
+mi__os_clock_ms(void)
+{
+    int saved = errno;
+    struct timespec now = {0};
+    if (clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    }
+    errno = saved;
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// Where getrandom is missing or has no entropy yet: what the kernel gave the process at its start,
+// spread by the moment.
+static uint64_t
+weak_random(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t x = (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 32 ^ (uintptr_t)&now;
+    const uint64_t *seed = (const uint64_t *)getauxval(AT_RANDOM);
+    if (seed != NULL) {
+        uint64_t words[2];
+        __builtin_memcpy(words, seed, sizeof words);
+        x ^= words[0] + words[1];
+    }
+    for (int i = 0; i < 3; i++) {
+        x ^= x >> 31;
+        x *= UINT64_C(0x9e3779b97f4a7c15);
+    }
+    return x ^ x >> 29;
+}
+
+uint64_t
+mi__os_random(void)
+{
+    int saved = errno;
+    uint64_t x = 0;
+    if (syscall(SYS_getrandom, &x, sizeof x, NONBLOCKING) != (long)sizeof x) {
+        x = weak_random();
+    }
+    errno = saved;
+    return x;
+}
+
+// ---- standard error ------------------------------------------------------------------------
+
+static int kept_fd = -1;
+static dev_t kept_dev;
+static ino_t kept_ino;
+
+static bool
+write_all(int fd, const char *chars, size_t length)
+{
+    while (length > 0) {
+        long done = syscall(SYS_write, fd, chars, length);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done <= 0) {
+            return false;
+        }
+        chars += done;
+        length -= (size_t)done;
+    }
+    return true;
+}
+
+// False when the program has closed our duplicate (as daemons do with every descriptor) and perhaps
+// opened a file of its own under the number.
+static bool
+kept_fd_is_ours(void)
+{
+    struct stat now;
+    return kept_fd >= 0 && fstat(kept_fd, &now) == 0 && now.st_dev == kept_dev && now.st_ino == kept_ino;
+}
+
+void
+mi__os_write_error(const char *chars, size_t length)
+{
+    int saved = errno;
+    if (!write_all(STDERR_FILENO, chars, length) && errno == EBADF && kept_fd_is_ours()) {
+        write_all(kept_fd, chars, length);
+    }
+    errno = saved;
+}
+
+void
+mi__os_keep_stderr(void)
+{
+    int saved = errno;
+    struct stat now;
+    if (kept_fd < 0 && fstat(STDERR_FILENO, &now) == 0) {
+        kept_dev = now.st_dev;
+        kept_ino = now.st_ino;
+        kept_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_FD_MIN);
+    }
+    errno = saved;
+}
+
+// ---- environment ---------------------------------------------------------------------------
+
+static bool
+has_more_rights(void)
+{
+    errno = 0;
+    if (getauxval(AT_SECURE) != 0) {
+        return true;
+    }
+    return errno != 0 && (getuid() != geteuid() || getgid() != getegid());
+}
+
+bool
+mi__os_env_ready(void)
+{
+    return environ != NULL;
+}
+
+// The environment that may be used; NULL when there is none.
+static char **
+trusted_environ(void)
+{
+    int saved = errno;
+    char **entries = has_more_rights() ? NULL : environ;
+    errno = saved;
+    return entries;
+}
+
+const char *
+mi__os_getenv(const char *name)
+{
+    size_t length = __builtin_strlen(name);
+    char **entries = trusted_environ();
+    for (size_t i = 0; entries != NULL && entries[i] != NULL; i++) {
+        if (__builtin_strncmp(entries[i], name, length) == 0 && entries[i][length] == '=') {
+            return entries[i] + length + 1;
+        }
+    }
+    return NULL;
+}
+
+static bool
+starts_with_any_case(const char *text, const char *prefix)
+{
+    for (; *prefix != 0; text++, prefix++) {
+        // ASCII only: the locale is the program's affair.
+        unsigned a = (unsigned char)*text;
+        unsigned b = (unsigned char)*prefix;
+        a += a - 'A' < 26 ? 32 : 0;
+        b += b - 'A' < 26 ? 32 : 0;
+        if (a != b) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+mi__os_each_env(const char *prefix, void (*each)(const char *entry, void *arg), void *arg)
+{
+    char **entries = trusted_environ();
+    for (size_t i = 0; entries != NULL && entries[i] != NULL; i++) {
+        if (starts_with_any_case(entries[i], prefix)) {
+            each(entries[i], arg);
+        }
+    }
+}
+
+// ---- process -------------------------------------------------------------------------------
+
+long
+mi__os_process_id(void)
+{
+    return getpid();
+}
+
+long
+mi__os_thread_id(void)
+{
+    return syscall(SYS_gettid);
+}
+
+bool
+mi__os_is_main_thread(void)
+{
+    return mi__os_thread_id() == mi__os_process_id();
+}
+
+// The second number of /proc/self/statm, in bytes; 0 when /proc is not there.
+static size_t
+resident_bytes(void)
+{
+    char text[128];
+    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) {
+        return 0;
+    }
+    long length = syscall(SYS_read, (int)fd, text, sizeof text - 1);
+    syscall(SYS_close, (int)fd);
+    text[length < 0 ? 0 : length] = 0;
+    const char *at = text;
+    while (*at != 0 && *at != ' ') {
+        at++;
+    }
+    size_t pages = 0;
+    for (at += *at == ' '; *at >= '0' && *at <= '9'; at++) {
+        pages = pages * 10 + (size_t)(*at - '0');
+    }
+    return pages * page_size;
+}
+
+static int64_t
+to_ms(struct timeval time)
+{
+    return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
+}
+
+void
+mi__os_usage(os_usage_t *usage)
+{
+    int saved = errno;
+    struct rusage self;
+    *usage = (os_usage_t){.elapsed_ms = mi__os_clock_ms() - start_ms};
+    usage->resident_bytes = resident_bytes();
+    if (getrusage(RUSAGE_SELF, &self) == 0) {
+        usage->peak_resident_bytes = (size_t)self.ru_maxrss * 1024;
+        usage->page_faults = (size_t)(self.ru_minflt + self.ru_majflt);
+        usage->user_ms = to_ms(self.ru_utime);
+        usage->system_ms = to_ms(self.ru_stime);
+    }
+    errno = saved;
+}
+
+// ---- threads -------------------------------------------------------------------------------
+
+typedef struct exit_state_t {
+    void *arg;      // what at_exit gets; NULL: nothing to do
+    unsigned calls; // of the destructor
+    bool arming;    // inside pthread_setspecific, which may allocate (L2)
+} exit_state_t;
+
+static MI_THREAD_LOCAL exit_state_t exit_state;
+static pthread_key_t exit_key;
+static bool exit_key_made;
+static void (*exit_function)(void *arg);
+
+// The key's value only says that the destructor is to run; `exit_state` holds the facts, so that a
+// nested call leaves nothing for the outer one to repeat.
+static void
+arm(exit_state_t *state)
+{
+    if (state->arming || !exit_key_made) {
+        return;
+    }
+    int saved = errno;
+    state->arming = true;
+    // Failure means that there is no memory; the end of this thread then goes unnoticed.
+    pthread_setspecific(exit_key, state);
+    state->arming = false;
+    errno = saved;
+}
+
+// Key destructors of the program may still allocate and free. So the rounds before EXIT_ROUND pass,
+// the work is done in that one, and what is armed after it is done in the next. A thread that allocates
+// for the first time in its own third round of destructors is not seen.
+static void
+on_thread_end(void *value)
+{
+    exit_state_t *state = value;
+    state->calls++;
+    if (state->calls < EXIT_ROUND) {
+        arm(state);
+        return;
+    }
+    void *arg = state->arg;
+    state->arg = NULL;
+    if (arg != NULL) {
+        exit_function(arg);
+    }
+}
+
+bool
+mi__os_thread_exit_init(void (*at_exit)(void *arg))
+{
+    exit_function = at_exit;
+    if (!exit_key_made) {
+        exit_key_made = pthread_key_create(&exit_key, on_thread_end) == 0;
+    }
+    return exit_key_made;
+}
+
+void
+mi__os_thread_on_exit(void *arg)
+{
+    ASSERT(arg != NULL);
+    bool armed = exit_state.arg != NULL;
+    exit_state.arg = arg;
+    if (!armed) {
+        arm(&exit_state);
+    }
+}
+
+void
+mi__os_yield(void)
+{
+    int saved = errno;
+    sched_yield();
+    errno = saved;
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+// page.c — making pages, threading their blocks, letting them go.
+//
+// Owns:        see page.h
+// Threads:     see page.h
+// Invariants:  see page.h
+// Not here:    see page.h
+#include "page/page.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "os/os.h"
+
+static void
+set_owner(page_t *page, uintptr_t word)
+{
+    atomic_set_relaxed(&page->owner, word);
+}
+
+static page_t *
+descriptor_behind(page_t *head, size_t slices)
+{
+    return (page_t *)(void *)((char *)head + (slices << DESCRIPTOR_SHIFT));
+}
+
+static void
+mark_inner_slices(page_t *page, uintptr_t word)
+{
+    for (size_t i = 1; i < page->slices; i++) {
+        set_owner(descriptor_behind(page, i), word);
+    }
+}
+
+static page_t *
+page_from_run(const slice_run_t *run, size_t slices)
+{
+    page_t *page = run->descriptor;
+    memset(page, 0, sizeof *page);
+    page->start = run->start;
+    page->slices = slices;
+    return page;
+}
+
+page_t *
+mi__page_new(unsigned class, uintptr_t owner)
+{
+    ASSERT((owner & OWNER_FLAGS) == 0);
+    slice_run_t run;
+    size_t slices = sizeclass_page_slices(class);
+    if (!mi__slices_claim(slices, SLICE_SIZE, &run)) {
+        return NULL;
+    }
+    page_t *page = page_from_run(&run, slices);
+    page->class = (uint16_t)class;
+    page->block_size = (uint32_t)sizeclass_block_size(class);
+    page->reserved = (uint32_t)((slices << SLICE_SHIFT) / page->block_size);
+    page->flags = run.zero ? PAGE_FRESH_ZERO : 0;
+    set_owner(page, owner);
+    mark_inner_slices(page, (uintptr_t)page | OWNER_REDIRECT);
+    return page;
+}
+
+page_t *
+mi__page_new_singleton(size_t size, size_t align, bool *zero)
+{
+    slice_run_t run;
+    size_t slices = divide_up(size, SLICE_SIZE);
+    if (!mi__slices_claim(slices, size_max(align, SLICE_SIZE), &run)) {
+        return NULL;
+    }
+    page_t *page = page_from_run(&run, slices);
+    page->class = CLASS_COUNT;
+    page->capacity = 1;
+    page->reserved = 1;
+    page->used = 1;
+    set_owner(page, OWNER_SINGLETON);
+    *zero = run.zero;
+    return page;
+}
+
+void
+mi__page_release(page_t *page)
+{
+    ASSERT(page->used == 0);
+    mark_inner_slices(page, 0);
+    set_owner(page, 0);
+    mi__slices_release(page->start, page->slices);
+}
+
+bool
+mi__page_release_singleton(page_t *page)
+{
+    uintptr_t word = page_owner(page);
+    // The word decides between two frees of the same block. acquire: pairs with the release of the slices' bits in whatever
+    // thread resized the block before it was handed to us.
+    if ((word & OWNER_SINGLETON) == 0 || !atomic_cas_strong_acquire(&page->owner, &word, 0)) {
+        return false;
+    }
+    mi__slices_release(page->start, page->slices);
+    return true;
+}
+
+bool
+mi__page_extend(page_t *page)
+{
+    ASSERT(page->free == NULL);
+    uint32_t left = page->reserved - page->capacity;
+    if (left == 0) {
+        return false;
+    }
+    uint32_t count = (uint32_t)(mi__os_page_size() / page->block_size);
+    count = count < 1 ? 1 : count;
+    count = count > left ? left : count;
+    char *first = page->start + (size_t)page->capacity * page->block_size;
+    char *last = first + (size_t)(count - 1) * page->block_size;
+    for (char *p = first; p < last; p += page->block_size) {
+        ((block_t *)(void *)p)->next = (block_t *)(void *)(p + page->block_size);
+    }
+    ((block_t *)(void *)last)->next = NULL;
+    OWNER_SET(page->free, (block_t *)(void *)first);
+    OWNER_SET(page->capacity, page->capacity + count);
+    page->granted = count;
+    page->flags |= (page->flags & PAGE_FRESH_ZERO) != 0 ? PAGE_FREE_ZERO : 0;
+    VERIFY(mi__page_verify(page));
+    return true;
+}
+
+bool
+mi__page_swap(page_t *page)
+{
+    ASSERT(page->free == NULL);
+    if (page->local_free == NULL) {
+        return false;
+    }
+    OWNER_SET(page->free, page->local_free);
+    OWNER_SET(page->local_free, NULL);
+    page->granted = page->capacity - (page->used - page_is_pinned(page));
+    page->flags &= (uint16_t)~PAGE_FREE_ZERO;
+    VERIFY(mi__page_verify(page));
+    return true;
+}
+
+bool
+mi__page_resize_singleton(page_t *page, size_t slices)
+{
+    if (slices > page->slices) {
+        if (!mi__slices_claim_behind(page->start, page->slices, slices - page->slices)) {
+            return false;
+        }
+    } else if (slices < page->slices) {
+        mi__slices_release(page->start + (slices << SLICE_SHIFT), page->slices - slices);
+    }
+    OWNER_SET(page->slices, slices);
+    return true;
+}
+
+void *
+mi__page_block_of(const page_t *page, const void *p)
+{
+    if (page->block_size == 0) {
+        return page->start;
+    }
+    size_t offset = (size_t)((const char *)p - page->start);
+    return page->start + offset - offset % page->block_size;
+}
+
+size_t
+mi__page_usable(const page_t *page, const void *p)
+{
+    if (page->block_size == 0) {
+        return (page->slices << SLICE_SHIFT) - (size_t)((const char *)p - page->start);
+    }
+    return page->block_size - (size_t)((const char *)p - page->start) % page->block_size;
+}
+
+page_t *
+mi__page_of(const void *p)
+{
+    page_t *page = mi__region_descriptor(p);
+    if (page == NULL) {
+        return NULL;
+    }
+    uintptr_t word = page_owner(page);
+    if ((word & OWNER_REDIRECT) != 0) {
+        page = (page_t *)(word - OWNER_REDIRECT); // NOLINT(performance-no-int-to-ptr)
+        word = page_owner(page);
+    }
+    return word == 0 ? NULL : page;
+}
+
+size_t
+mi__page_blocks_out(const page_t *page)
+{
+    size_t used = HINT_GET(page->used);
+    return used - (used > 0 && (HINT_GET(page->flags) & PAGE_PINNED) != 0);
+}
+
+// Follows a link only while it points to a block of the page: a page that its owner is working on shows links that are
+// half gone, and the memory they lie in belongs to the program by now.
+__attribute__((no_sanitize("thread"))) size_t
+mi__page_blocks_free(const page_t *page)
+{
+    size_t count = 0;
+    size_t capacity = HINT_GET(page->capacity);
+    if (page->block_size == 0) {
+        return 0;
+    }
+    const block_t *block = HINT_GET(page->free);
+    while (block != NULL && count < capacity) {
+        size_t offset = (size_t)((const char *)block - page->start);
+        if (offset >= (size_t)page->reserved * page->block_size || offset % page->block_size != 0) {
+            break;
+        }
+        count++;
+        block = *(const block_t *const volatile *)&block->next;
+    }
+    return count;
+}
+
+static bool
+list_verify(const page_t *page, const block_t *block, size_t *count)
+{
+    for (; block != NULL; block = block->next) {
+        size_t offset = (size_t)((const char *)block - page->start);
+        if (offset % page->block_size != 0 || offset / page->block_size >= page->capacity || ++*count > page->capacity) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+mi__page_verify(const page_t *page)
+{
+    size_t count = 0;
+    return page->capacity <= page->reserved && page->used >= page_is_pinned(page) &&
+           list_verify(page, page->free, &count) && list_verify(page, page->local_free, &count) &&
+           page->capacity == page->used - page_is_pinned(page) + count;
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// page.h — a run of slices with blocks of one size, and its lists.
+//
+// The owner allocates from `free` and frees to `local_free`; others free to `thread_free` (remote.c). `free` runs empty at a regular
+// beat, which is when the lists are joined and all rare work is done.
+//
+// Owns:        every field of page_t but `thread_free` and `pending_next`
+// Threads:     the owner only, unless a function says otherwise
+// Invariants:  P1 capacity = used − pinned + blocks in `free` + blocks in `local_free`
+//              P2 `used` counts blocks that the owner has not got back, plus one while the page is pinned
+//              P3 capacity ≤ reserved; blocks at and above `capacity` were never touched by us
+//              P4 owner is 0 in every descriptor that is not the head or an inner slice of a page
+// Not here:    frees from other threads → page/remote.h, which page serves → heap/thread_heap.h
+#ifndef MI_PAGE_PAGE_H
+#define MI_PAGE_PAGE_H
+
+#include "arena/slices.h"
+#include "page/sizeclass.h"
+
+typedef struct block_t {
+    struct block_t *next;
+} block_t;
+
+// Bits in the low end of the owner word. The owner's address alone means: a page whose blocks are freed the short way.
+enum {
+    OWNER_REDIRECT = 1,  // an inner slice: the rest of the word is the head descriptor
+    OWNER_FULL = 2,      // in no queue: the next free must put it back
+    OWNER_INTERIOR = 4,  // blocks were handed out by an address inside of them
+    OWNER_SINGLETON = 8, // one block, no owner: whoever frees it releases it
+    OWNER_FLAGS = 15,
+};
+
+enum {
+    PAGE_PINNED = 1,     // serves a class: holds one extra `used`
+    PAGE_FREE_ZERO = 2,  // blocks in `free` are zero but for their first word
+    PAGE_FRESH_ZERO = 4, // so is everything at and above `capacity`
+    PAGE_STAND_IN = 8,   // not a page at all: carries blocks of other pages (heap/held.c)
+    PAGE_QUEUED = 16,    // in its owner's queue
+};
+
+struct page_t {
+    // [atomic: any thread] written by the owner; address of the owner | flags
+    _Atomic(uintptr_t) owner;
+    // [owner only]
+    block_t *free;
+    block_t *local_free;
+    uint32_t used;
+    uint32_t capacity; // blocks threaded so far
+    uint32_t reserved; // blocks that fit
+    uint16_t class;
+    uint16_t flags;
+    page_t *next; // in a queue of the owner
+    page_t *prev;
+    uint32_t block_size; // bytes; 0 for a singleton
+    uint32_t granted;    // blocks in `free` when it was last filled
+
+    // [atomic: any thread] see remote.c
+    MI_ALIGNED(64) _Atomic(uintptr_t) thread_free;
+    _Atomic(page_t *) pending_next;
+    // [constant while the page lives]
+    char *start;
+    size_t slices; // [owner only] a singleton may grow and shrink
+};
+
+_Static_assert(sizeof(page_t) <= DESCRIPTOR_SIZE, "a page descriptor fits into its slot");
+_Static_assert(offsetof(page_t, thread_free) == 64, "what others write has a cache line of its own");
+
+// A page of `class` for the owner at the address `owner`; not pinned, no blocks threaded. NULL when there is no memory.
+MI_NODISCARD page_t *mi__page_new(unsigned class, uintptr_t owner);
+
+// A page with one block of at least `size` bytes whose address is a multiple of `align` (a power of two). NULL when there is no
+// memory. `*zero` tells whether the block is all zero.
+MI_NODISCARD page_t *mi__page_new_singleton(size_t size, size_t align, bool *zero);
+
+// Gives the page's slices back. Owned pages: used = 0 and nothing on its way home (remote_is_quiet).
+void mi__page_release(page_t *page);
+
+// Releases a singleton, from any thread. False when another thread was faster, that is, on a double free.
+MI_NODISCARD bool mi__page_release_singleton(page_t *page);
+
+// Threads the next few fresh blocks onto `free`, which is empty. False when the page has none left.
+bool mi__page_extend(page_t *page);
+
+// Moves `local_free` to `free`, which is empty. False when both are.
+bool mi__page_swap(page_t *page);
+
+// Changes the number of slices of a singleton in place; false when the slices behind are taken. Only the block's holder calls it.
+MI_NODISCARD bool mi__page_resize_singleton(page_t *page, size_t slices);
+
+// The start of the block in which `p` lies.
+void *mi__page_block_of(const page_t *page, const void *p);
+
+// Bytes from `p`, an address in a block of the page, to the end of its block.
+size_t mi__page_usable(const page_t *page, const void *p);
+
+// The head descriptor of the page in which `p` lies, or NULL when there is no page. Any thread.
+page_t *mi__page_of(const void *p);
+
+// Blocks that are out: in the hands of the program, on `thread_free` or held back. Any thread; stale for pages of others.
+size_t mi__page_blocks_out(const page_t *page);
+
+// Blocks on `free`, counted by walking it. Any thread; a guess (never a fault) while the owner works.
+size_t mi__page_blocks_free(const page_t *page);
+
+// Checks P1 to P3 and that every free block lies in the page; full debug builds.
+bool mi__page_verify(const page_t *page);
+
+static inline uintptr_t
+page_owner(page_t *page)
+{
+    // relaxed: a thread that owns the page wrote the word itself; for others any value that is not their own will do.
+    return atomic_get_relaxed(&page->owner);
+}
+
+static inline bool
+page_is_pinned(const page_t *page)
+{
+    return (page->flags & PAGE_PINNED) != 0;
+}
+
+// The serving page is pinned: its blocks come and go without ever making it empty.
+static inline void
+page_pin(page_t *page)
+{
+    page->flags |= PAGE_PINNED;
+    OWNER_SET(page->used, page->used + 1);
+}
+
+static inline void
+page_unpin(page_t *page)
+{
+    page->flags &= (uint16_t)~PAGE_PINNED;
+    OWNER_SET(page->used, page->used - 1);
+}
+
+static inline void
+page_set_owner_flag(page_t *page, unsigned flag)
+{
+    atomic_set_relaxed(&page->owner, page_owner(page) | flag);
+}
+
+static inline void
+page_clear_owner_flag(page_t *page, unsigned flag)
+{
+    atomic_set_relaxed(&page->owner, page_owner(page) & ~(uintptr_t)flag);
+}
+
+// Takes a block that is known to be there.
+static inline block_t *
+page_pop(page_t *page, block_t *block)
+{
+    OWNER_SET(page->free, block->next);
+    OWNER_SET(page->used, page->used + 1);
+    return block;
+}
+
+// Gives a block back to its owner's list; true when no block is out any more.
+static inline bool
+page_push_local(page_t *page, void *p)
+{
+    block_t *block = p;
+    block->next = page->local_free;
+    OWNER_SET(page->local_free, block);
+    uint32_t used = page->used - 1;
+    OWNER_SET(page->used, used);
+    return used == 0;
+}
+
+#endif

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// remote.c — frees that arrive from other threads. The only file that touches thread_free and pending.
+//
+// States of a page's thread_free word; b is a list of blocks, L the LISTED bit.
+//   | #  | word  | leaves by                                                       | order   | pairs with |
+//   | T1 | 0     | → T2 push (any): then the pusher puts the page on pending       | acq_rel | A1, A2, A3 |
+//   | T2 | b + L | → T2 push (any)                                                 | acq_rel | A1, A2     |
+//   |    |       | → T3 take (owner), A1                                           | acquire | push       |
+//   |    |       | → T1 unlist (owner, after it drained the page from pending), A2 | acq_rel | push       |
+//   | T3 | L     | → T2 push (any); → T1 unlist (owner), A2                        | acq_rel | push       |
+//   | T4 | L     | set by move (owner) on T1; → T1 or T2+pending when moved, A3    | acq_rel | push       |
+// In T2 to T4 nobody but the thread that made the step from T1 puts the page on a pending list.
+//
+// Owns:        see remote.h
+// Threads:     see remote.h
+// Invariants:  see remote.h
+// Not here:    see remote.h
+#include "page/remote.h"
+
+#include "base/check.h"
+
+enum { LISTED = 1 };
+
+static block_t *
+blocks_of(uintptr_t word)
+{
+    return (block_t *)(word & ~(uintptr_t)LISTED); // NOLINT(performance-no-int-to-ptr)
+}
+
+static owner_t *
+owner_of(page_t *page)
+{
+    return (owner_t *)(page_owner(page) & ~(uintptr_t)OWNER_FLAGS); // NOLINT(performance-no-int-to-ptr)
+}
+
+static owner_t *
+list_with_owner(page_t *page)
+{
+    // The page is listed: its owner can't change under us.
+    owner_t *owner = owner_of(page);
+    page_t *head = atomic_get_relaxed(&owner->pending);
+    do {
+        atomic_set_relaxed(&page->pending_next, head);
+        // release: pending_next; pairs with the acquire in mi__remote_drain.
+    } while (!atomic_cas_weak_release(&owner->pending, &head, page));
+    return owner;
+}
+
+owner_t *
+mi__remote_push(page_t *page, block_t *first, block_t *last)
+{
+    uintptr_t word = atomic_get_relaxed(&page->thread_free);
+    do {
+        last->next = blocks_of(word);
+        // acq_rel: publishes the blocks' contents and links, pairs with A1 and A2; sees the owner word of whoever unlisted
+        // or moved the page, pairs with A2 and A3.
+    } while (!atomic_cas_weak_acq_rel(&page->thread_free, &word, (uintptr_t)first | LISTED));
+    return (word & LISTED) != 0 ? NULL : list_with_owner(page);
+}
+
+// Appends a list to local_free, counting.
+static size_t
+adopt_blocks(page_t *page, block_t *first)
+{
+    if (first == NULL) {
+        return 0;
+    }
+    size_t count = 1;
+    block_t *last = first;
+    while (last->next != NULL) {
+        last = last->next;
+        count++;
+    }
+    last->next = page->local_free;
+    OWNER_SET(page->local_free, first);
+    ASSERT(page->used >= count);
+    OWNER_SET(page->used, page->used - (uint32_t)count);
+    return count;
+}
+
+size_t
+mi__remote_take(page_t *page)
+{
+    uintptr_t word = atomic_get_relaxed(&page->thread_free);
+    if (blocks_of(word) == NULL) {
+        return 0;
+    }
+    // A1, acquire: the blocks; pairs with the acq_rel in mi__remote_push. Only we leave T2, so it is still T2.
+    word = atomic_exchange_acquire(&page->thread_free, LISTED);
+    return adopt_blocks(page, blocks_of(word));
+}
+
+page_t *
+mi__remote_drain(owner_t *owner)
+{
+    if (atomic_get_relaxed(&owner->pending) == NULL) {
+        return NULL;
+    }
+    // acquire: the pages' pending_next; pairs with the release in list_with_owner.
+    return atomic_exchange_acquire(&owner->pending, NULL);
+}
+
+page_t *
+mi__remote_unlist(page_t *page)
+{
+    // Read before unlisting: the next push may list the page again at once.
+    page_t *next = atomic_get_relaxed(&page->pending_next);
+    // A2, acq_rel: the blocks, pairs with the acq_rel in mi__remote_push; and what we did to the page while it was
+    // listed, for the push that lists it next.
+    uintptr_t word = atomic_exchange_acq_rel(&page->thread_free, 0);
+    adopt_blocks(page, blocks_of(word));
+    return next;
+}
+
+bool
+mi__remote_is_quiet(page_t *page)
+{
+    // acquire: pairs with the acq_rel in mi__remote_push; a pusher that we don't see can't exist, since no block is out.
+    return atomic_get_acquire(&page->thread_free) == 0;
+}
+
+bool
+mi__remote_move(page_t *page, owner_t *to)
+{
+    uintptr_t none = 0;
+    // T1 → T4. acquire: pairs with the acq_rel in mi__remote_push.
+    if (!atomic_cas_strong_acquire(&page->thread_free, &none, LISTED)) {
+        return false;
+    }
+    uintptr_t flags = page_owner(page) & OWNER_FLAGS;
+    atomic_set_relaxed(&page->owner, (uintptr_t)to | flags);
+    uintptr_t word = LISTED;
+    // A3, T4 → T1, acq_rel: the new owner word, for the push that lists the page next; pairs with mi__remote_push.
+    if (!atomic_cas_strong_acq_rel(&page->thread_free, &word, 0)) {
+        // Blocks came in meanwhile: T4 is T2 now, and putting the page on pending is up to us.
+        (void)list_with_owner(page);
+    }
+    return true;
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Compares what the libraries export with the golden list.
+
+libmimalloc.so exports exactly tests/golden/exports.txt (exports_musl.txt with musl). libmimalloc.a defines, beside
+names of that list, only mi__ names. Every function that a public header declares is on the list.
+"""
+import os
+import re
+import subprocess
+
+import checks
+
+DECLARED = re.compile(r"mi_decl_export\b[^;{]*?\b(mi_\w+)\s*\(")
+
+
+def golden_path(musl):
+    return os.path.join(checks.ROOT, "tests", "golden", "exports_musl.txt" if musl else "exports.txt")
+
+
+def defined(path, *flags):
+    out = subprocess.run(["nm", "-P", "--defined-only", *flags, path], capture_output=True, text=True, check=True).stdout
+    return {line.split()[0].split("@")[0] for line in out.splitlines() if len(line.split()) > 1 and line.split()[1] != "A"}
+
+
+def compare(exports, golden):
+    return [f"exported, but not on the golden list: {name}" for name in sorted(exports - golden)] + [
+        f"on the golden list, but not exported: {name}" for name in sorted(golden - exports)]
+
+
+def archive_findings(globals_, golden):
+    return [f"libmimalloc.a: {name} is neither exported nor named mi__…" for name in sorted(globals_ - golden)
+            if not name.startswith("mi__")]
+
+
+def header_findings(text, golden):
+    return [f"mimalloc.h declares {name}, which is not exported" for name in sorted(set(DECLARED.findall(text)) - golden)]
+
+
+def check(args):
+    path = golden_path(args.musl)
+    exports = defined(args.shared, "-D")
+    if args.update:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("".join(name + "\n" for name in sorted(exports)))
+        return []
+    with open(path, encoding="utf-8") as file:
+        golden = set(file.read().split())
+    found = compare(exports, golden)
+    if args.archive:
+        found += archive_findings(defined(args.archive, "-g"), golden)
+    for header in checks.files(checks.ROOT, ["include"], (".h",)):
+        found += header_findings(checks.read(checks.ROOT, header), golden)
+    return found
+
+
+def self_test(args):
+    with checks.Planted({"a.c": "void mi_free(void *p) { (void)p; } void stray(void) {}"}) as root:
+        library = os.path.join(root, "a.so")
+        subprocess.run([args.cc, "-shared", "-fPIC", os.path.join(root, "a.c"), "-o", library], check=True)
+        exports = defined(library, "-D")
+    checks.expect("golden as exported", compare(exports, {"mi_free", "stray"}), None)
+    checks.expect("one more", compare(exports, {"mi_free"}), "not on the golden list: stray")
+    checks.expect("one less", compare(exports, {"mi_free", "stray", "mi_malloc"}), "not exported: mi_malloc")
+    checks.expect("names in the archive", archive_findings({"mi_free", "mi__page_init"}, {"mi_free"}), None)
+    checks.expect("a bare name in the archive", archive_findings({"page_init"}, {"mi_free"}), "page_init is neither")
+    text = "mi_decl_nodiscard mi_decl_export void* mi_gone(size_t n) mi_attr_noexcept;\n"
+    checks.expect("a declaration without definition", header_findings(text, {"mi_free"}), "declares mi_gone")
+
+
+if __name__ == "__main__":
+    checks.main(__doc__, check, self_test, [
+        (["--shared"], {"metavar": "FILE", "default": "build/libmimalloc.so"}),
+        (["--archive"], {"metavar": "FILE"}),
+        (["--musl"], {"action": "store_true", "help": "the library was built with musl"}),
+        (["--update"], {"action": "store_true", "help": "write the golden list from the library"}),
+        (["--cc"], {"default": "cc", "help": "compiler of the self-test"}),
+    ])

@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs what the named tasks need and this machine lacks, by Debian package name: install_deps.sh build run test …
+# Says nothing and needs no rights where nothing is missing.
+set -eu
+
+missing=
+
+# need <package> <what shows that it is there>: a command, or with a slash a file (a pattern is fine).
+need() {
+    case $2 in
+        */*) for file in $2; do [ -e "$file" ] && return; done ;;
+        *) command -v "$2" >/dev/null 2>&1 && return ;;
+    esac
+    case " $missing " in *" $1 "*) ;; *) missing="$missing $1" ;; esac
+}
+
+need_python() {
+    [ -x /usr/bin/python3 ] || need python3 python3
+}
+
+for task in "$@"; do
+    case $task in
+        build)
+            need gcc "${CC:-cc}"
+            need libc6-dev "/usr/include/*/stdlib.h /usr/include/stdlib.h"
+            need make make
+            need cmake cmake
+            ;;
+        run)
+            need_python
+            ;;
+        check)
+            need_python
+            need binutils nm
+            need clang-format clang-format
+            need clang-tidy clang-tidy
+            ;;
+        bench)
+            need_python
+            need valgrind valgrind
+            ;;
+        test)
+            need_python
+            need g++ "${CXX:-c++}"
+            need binutils nm
+            need libcmocka-dev "/usr/include/cmocka.h"
+            need pkg-config pkg-config
+            need valgrind valgrind
+            need musl-tools musl-gcc
+            need procps ps
+            # The programs that run preloaded.
+            need git git
+            need perl perl
+            need redis-server redis-server
+            need redis-tools redis-benchmark
+            need sqlite3 sqlite3
+            need lua5.4 lua5.4
+            need nodejs node
+            need ruby ruby
+            # 64-bit ARM, and a machine that runs it.
+            if [ "$(uname -m)" != aarch64 ]; then
+                need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+                need libc6-dev-arm64-cross "/usr/aarch64-linux-gnu/include/stdlib.h"
+                need qemu-user qemu-aarch64
+            fi
+            ;;
+        *)
+            echo "install_deps.sh: no task '$task' (build run check bench test)" >&2
+            exit 2
+            ;;
+    esac
+done
+
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "Missing, by Debian's names:$missing. Please install them." >&2
+    exit 1
+fi
+as_root=
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+        echo "Missing:$missing. Please run: apt-get install$missing" >&2
+        exit 1
+    fi
+    as_root=sudo
+fi
+
+echo "Installing$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# $missing is a list of words, and $as_root may be none.
+if ! { $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $missing; } >"$log" 2>&1; then
+    cat "$log" >&2
+    exit 1
+fi
