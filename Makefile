@@ -24,7 +24,7 @@ build: ## build libmimalloc.so, libmimalloc.a and mimalloc.o into build/
 	@$(MAKE) compile
 
 run: ## run a program under mimalloc and beside it under the system's malloc: make run CMD="prog args"
-	@tools/install_deps.sh run
+	@tools/install_deps.sh build run
 	@$(MAKE) compile
 	@$(cmake) --build build --target side_by_side >/dev/null
 	@build/tools/side_by_side build/libmimalloc.so '$(subst ','\'',$(CMD))'

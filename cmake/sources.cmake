@@ -12,7 +12,6 @@ set(MI_SOURCES_COMMON
   src/arena/slices.c
   src/page/page.c
   src/page/remote.c
-  src/page/sizeclass.c
   src/heap/census.c
   src/heap/held.c
   src/heap/registry.c

@@ -11,7 +11,8 @@ import subprocess
 
 import checks
 
-DECLARED = re.compile(r"mi_decl_export\b[^;{]*?\b(mi_\w+)\s*\(")
+DECLARED = re.compile(r"mi_decl_export\b[^;{]*?\b(mi_(?!attr_|decl_)\w+)\s*\(")
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 
 
 def golden_path(musl):
@@ -33,8 +34,9 @@ def archive_findings(globals_, golden):
             if not name.startswith("mi__")]
 
 
-def header_findings(text, golden):
-    return [f"mimalloc.h declares {name}, which is not exported" for name in sorted(set(DECLARED.findall(text)) - golden)]
+def header_findings(header, text, golden):
+    names = set(DECLARED.findall(COMMENT.sub("", text)))
+    return [f"{header} declares {name}, which is not exported" for name in sorted(names - golden)]
 
 
 def check(args):
@@ -50,7 +52,7 @@ def check(args):
     if args.archive:
         found += archive_findings(defined(args.archive, "-g"), golden)
     for header in checks.files(checks.ROOT, ["include"], (".h",)):
-        found += header_findings(checks.read(checks.ROOT, header), golden)
+        found += header_findings(header, checks.read(checks.ROOT, header), golden)
     return found
 
 
@@ -65,7 +67,7 @@ def self_test(args):
     checks.expect("names in the archive", archive_findings({"mi_free", "mi__page_init"}, {"mi_free"}), None)
     checks.expect("a bare name in the archive", archive_findings({"page_init"}, {"mi_free"}), "page_init is neither")
     text = "mi_decl_nodiscard mi_decl_export void* mi_gone(size_t n) mi_attr_noexcept;\n"
-    checks.expect("a declaration without definition", header_findings(text, {"mi_free"}), "declares mi_gone")
+    checks.expect("a declaration without definition", header_findings("a.h", text, {"mi_free"}), "declares mi_gone")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,11 @@ void *
 mi__alloc_slow(size_t size)
 {
     bool zero;
-    return likely(size <= BLOCK_MAX) ? alloc_block(size, &zero) : mi__alloc_large(size, SLICE_SIZE, &zero);
+    if (unlikely(size > BLOCK_MAX)) {
+        return mi__alloc_large(size, SLICE_SIZE, &zero);
+    }
+    block_t *block = thread_heap_swap(mi__thread_heap, thread_heap_page(mi__thread_heap, size));
+    return likely(block != NULL) ? block : alloc_block(size, &zero);
 }
 
 void *

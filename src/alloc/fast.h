@@ -21,12 +21,6 @@
 void *mi__alloc_slow(size_t size);
 void *mi__alloc_zeroed_slow(size_t size);
 
-static inline page_t *
-fast_page(const thread_heap_t *heap, size_t size)
-{
-    return heap->serving[size <= SMALL_MAX ? serving_index_small(size) : serving_index_large(size)];
-}
-
 static inline void *
 fast_alloc_from(page_t *page, size_t size)
 {
@@ -53,7 +47,7 @@ fast_alloc_zeroed(size_t size)
     if (unlikely(size > BLOCK_MAX)) {
         return mi__alloc_zeroed_slow(size);
     }
-    page_t *page = fast_page(mi__thread_heap, size);
+    page_t *page = thread_heap_page(mi__thread_heap, size);
     block_t *block = page->free;
     if (unlikely(block == NULL)) {
         return mi__alloc_zeroed_slow(size);
@@ -77,8 +71,14 @@ fast_free(void *p)
     }
     uintptr_t word = page_owner(page);
     if (unlikely(word != (uintptr_t)mi__thread_heap)) {
-        mi__free_other(page, p, word);
-        return;
+        if ((word & OWNER_REDIRECT) != 0) {
+            page = page_of_redirect(word);
+            word = page_owner(page);
+        }
+        if (word != (uintptr_t)mi__thread_heap) {
+            mi__free_other(p, page, word);
+            return;
+        }
     }
     if (unlikely(page_push_local(page, p))) {
         mi__free_emptied(page);

@@ -41,18 +41,8 @@ free_block(page_t *page, void *p, uintptr_t word)
 }
 
 void
-mi__free_other(page_t *page, void *p, uintptr_t word)
+mi__free_other(void *p, page_t *page, uintptr_t word)
 {
-    if ((word & OWNER_REDIRECT) != 0) {
-        page = (page_t *)(word - OWNER_REDIRECT); // NOLINT(performance-no-int-to-ptr)
-        word = page_owner(page);
-        if (likely(word == (uintptr_t)mi__thread_heap)) {
-            if (unlikely(page_push_local(page, p))) {
-                mi__free_emptied(page);
-            }
-            return;
-        }
-    }
     if (unlikely(word == 0)) {
         mi__hooks.misuse(MISUSE_FREE_NO_BLOCK, "free", p);
     } else if ((word & OWNER_SINGLETON) != 0) {
@@ -74,13 +64,11 @@ mi__free_outside(void *p)
         return;
     }
     uintptr_t word = page_owner(page);
-    if (word == (uintptr_t)mi__thread_heap) {
-        if (page_push_local(page, p)) {
-            mi__free_emptied(page);
-        }
-        return;
+    if ((word & OWNER_REDIRECT) != 0) {
+        page = page_of_redirect(word);
+        word = page_owner(page);
     }
-    mi__free_other(page, p, word);
+    mi__free_other(p, page, word);
 }
 
 void

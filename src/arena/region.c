@@ -84,6 +84,16 @@ raise_frontier(_Atomic(size_t) *frontier, size_t to)
     }
 }
 
+// The fast path's copy, which may lag behind, but never runs ahead.
+static void
+raise_first(size_t bytes)
+{
+    size_t seen = HINT_GET(mi__region_first.committed);
+    while (seen < bytes && !__atomic_compare_exchange_n(&mi__region_first.committed, &seen, bytes, true,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+}
+
 bool
 mi__region_commit(region_t *region, size_t slices)
 {
@@ -105,7 +115,7 @@ mi__region_commit(region_t *region, size_t slices)
     }
     raise_frontier(&region->committed, to);
     if (region == &regions[0]) {
-        raise_frontier(&mi__region_first.committed, to);
+        raise_first(to << SLICE_SHIFT);
     }
     return true;
 }

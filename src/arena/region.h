@@ -24,7 +24,7 @@ typedef struct page_t page_t;
 typedef struct region_first_t {
     uintptr_t base;            // [constant after init] address of slice 0
     uintptr_t descriptors;     // [constant after init] address of descriptor 0
-    _Atomic(size_t) committed; // [atomic: any thread] slices below the frontier; 0 before start-up
+    size_t committed;      // [hint: may be stale] bytes below the frontier; 0 before start-up
 } region_first_t;
 
 typedef struct region_t {
@@ -41,7 +41,7 @@ typedef struct region_t {
     _Atomic(size_t) first_room[3];
 } region_t;
 
-extern region_first_t mi__region_first;
+extern MI_HIDDEN region_first_t mi__region_first;
 
 // Reserves the first region. False when not even the smallest fits into the address space.
 MI_NODISCARD bool mi__region_init(void);
@@ -90,10 +90,11 @@ region_slice_of(const region_t *region, const void *p)
 static inline bool
 region_first_find(const void *p, page_t **descriptor)
 {
-    size_t slice = ((uintptr_t)p - mi__region_first.base) >> SLICE_SHIFT;
-    *descriptor = (page_t *)(mi__region_first.descriptors + (slice << DESCRIPTOR_SHIFT)); // NOLINT(performance-no-int-to-ptr)
-    // relaxed: whoever holds a block learned of it through the synchronisation that handed the block over.
-    return slice < atomic_get_relaxed(&mi__region_first.committed);
+    size_t offset = (uintptr_t)p - mi__region_first.base;
+    size_t at = (offset >> (SLICE_SHIFT - DESCRIPTOR_SHIFT)) & ~(size_t)(DESCRIPTOR_SIZE - 1);
+    *descriptor = (page_t *)(mi__region_first.descriptors + at); // NOLINT(performance-no-int-to-ptr)
+    // No order needed: whoever holds a block learned of it through the synchronisation that handed the block over.
+    return offset < HOT_GET(mi__region_first.committed);
 }
 
 #endif

@@ -4,7 +4,8 @@
 // An ordered operation (anything but relaxed) carries a comment that names its partner.
 // Fields that their owner writes on the fast path, and that others may look at as a hint, are plain fields written
 // with OWNER_SET and read by others with HINT_GET: plain moves in a normal build, relaxed atomics under
-// ThreadSanitizer, so that the tool sees the code's claim that staleness is harmless.
+// ThreadSanitizer, so that the tool sees the code's claim that staleness is harmless. HOT_GET is HINT_GET for the one
+// place where the compiler must be free to compare with memory: an atomic load always takes a register.
 //
 // Owns:        nothing
 // Threads:     any
@@ -51,6 +52,11 @@
 #define OWNER_SET(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 #else
 #define OWNER_SET(field, value) ((field) = (value))
+#endif
+#if MI_TSAN
+#define HOT_GET(field) HINT_GET(field)
+#else
+#define HOT_GET(field) (field)
 #endif
 #define HINT_GET(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 

@@ -38,7 +38,7 @@ divide_up(size_t x, size_t by)
 static inline unsigned
 highest_bit(size_t x)
 {
-    return (unsigned)(8 * sizeof(unsigned long long) - 1) - (unsigned)__builtin_clzll(x);
+    return 63U ^ (unsigned)__builtin_clzll(x);
 }
 
 // Index of the lowest set bit; `x` is not 0.

@@ -29,7 +29,7 @@ enum {
     SMALL_PAGE_SLICES = 1,   //  64 KiB
     MEDIUM_PAGE_SLICES = 8,  // 512 KiB
     LARGE_PAGE_SLICES = 64,  //   4 MiB
-    SMALL_PAGE_BLOCK_MAX = 8 * 1024,
+    SMALL_PAGE_BLOCK_MAX = 4 * 1024,
     MEDIUM_PAGE_BLOCK_MAX = 64 * 1024,
 
     // Size classes: multiples of GRANULE to 128, then eight steps for each doubling up to BLOCK_MAX.
@@ -38,6 +38,14 @@ enum {
     CLASS_STEPS_SHIFT = 3,
     CLASS_COUNT = CLASS_LINEAR_COUNT + ((19 - 7) << CLASS_STEPS_SHIFT), // 2^7 … 2^19
 };
+
+// What happens when the program misuses the library (front/report.c).
+typedef enum errors_t {
+    ERRORS_BY_KIND, // abort where memory would be damaged, else report and go on
+    ERRORS_ABORT,
+    ERRORS_REPORT,
+    ERRORS_IGNORE,
+} errors_t;
 
 // What the environment may set; see front/options.c for the names that users write.
 typedef struct conf_t {
@@ -48,9 +56,13 @@ typedef struct conf_t {
     bool deepbind_keep;    // leave RTLD_DEEPBIND to dlopen as the caller gave it
     long region_bytes_log2; // first reservation, as a power of two
     long held_bytes;       // foreign blocks that a thread may hold back, in bytes per size class
+    // Reports and messages (front/report.c).
+    long errors;       // an errors_t
+    long max_errors;   // lines about errors, -1 without end
+    long max_warnings; // and about warnings
 } conf_t;
 
-extern conf_t mi__conf;
+extern MI_HIDDEN conf_t mi__conf;
 
 _Static_assert((1 << DESCRIPTOR_SHIFT) == DESCRIPTOR_SIZE, "descriptors are found by a shift");
 _Static_assert((1 << GRANULE_SHIFT) == GRANULE, "granules are counted by a shift");

@@ -31,7 +31,7 @@ typedef struct hooks_t {
     void (*alloc_failed)(size_t size, int errnum);
 } hooks_t;
 
-extern hooks_t mi__hooks;
+extern MI_HIDDEN hooks_t mi__hooks;
 
 // Defined by front/init.c where it is linked in: runs once, before the first region is reserved, in whichever thread allocates
 // first, possibly before any constructor.

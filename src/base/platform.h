@@ -29,6 +29,9 @@
 // A symbol that programs may use; everything else is hidden by the build.
 #define MI_EXPORT __attribute__((visibility("default")))
 
+// Data shared between our files: reached directly, not through the global offset table.
+#define MI_HIDDEN __attribute__((visibility("hidden")))
+
 // Thread-local storage that is reached by one load from the thread pointer. A library that may be part of a
 // dlopen'ed object on musl asks for another model (MI_TLS_MODEL).
 #ifndef MI_TLS_MODEL

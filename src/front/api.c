@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: MIT
 // api.c — the mi_* functions, except for those that POSIX or C++ shaped.
 //
-// Owns:        nothing
+// Owns:        the deferred-free function of the program
 // Threads:     any
 // Not here:    POSIX and Windows names → front/posix.c, C++ → front/new.c, malloc itself → front/override.c
 #include "mimalloc.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
+#include "base/atomic.h"
+#include "base/format.h"
+#include "front/api.h"
+#include "front/report.h"
+#include "front/stats.h"
+#include "heap/census.h"
+#include "heap/registry.h"
+#include "os/os.h"
 
 // ---- The standard functions
 
@@ -338,4 +345,160 @@ void *
 mi_uzalloc_small(size_t size, size_t *block_size)
 {
     return tell_size(fast_alloc_zeroed(size), block_size);
+}
+
+// ---- The process and its threads
+
+int
+mi_version(void)
+{
+    return MI_MALLOC_VERSION;
+}
+
+void
+mi_collect(bool force)
+{
+    (void)mi__collect(force);
+}
+
+static _Atomic(mi_deferred_free_fun *) deferred_free;
+static _Atomic(void *) deferred_arg;
+static _Atomic(unsigned long long) deferred_beats;
+static MI_THREAD_LOCAL bool in_deferred_free;
+
+void
+mi__api_deferred_free(bool force)
+{
+    // acquire: pairs with the release in mi_register_deferred_free: the function comes with its argument.
+    mi_deferred_free_fun *fun = atomic_get_acquire(&deferred_free);
+    if (fun == NULL || in_deferred_free) {
+        return;
+    }
+    in_deferred_free = true;
+    unsigned long long beat = atomic_add_relaxed(&deferred_beats, 1);
+    fun(force, beat, atomic_get_relaxed(&deferred_arg));
+    in_deferred_free = false;
+}
+
+void
+mi_register_deferred_free(mi_deferred_free_fun *fun, void *arg)
+{
+    // Never the old function with the new argument.
+    atomic_set_relaxed(&deferred_free, NULL);
+    atomic_set_relaxed(&deferred_arg, arg);
+    // release: pairs with the acquire in mi__api_deferred_free.
+    atomic_set_release(&deferred_free, fun);
+}
+
+void
+mi_register_output(mi_output_fun *out, void *arg)
+{
+    mi__report_set_output(out, arg);
+}
+
+void
+mi_register_error(mi_error_fun *fun, void *arg)
+{
+    mi__report_set_error(fun, arg);
+}
+
+static void
+set_size(size_t *to, size_t value)
+{
+    if (to != NULL) {
+        *to = value;
+    }
+}
+
+void
+mi_process_info(size_t *elapsed_msecs, size_t *user_msecs, size_t *system_msecs,
+                size_t *current_rss, size_t *peak_rss, size_t *current_commit, size_t *peak_commit,
+                size_t *page_faults)
+{
+    os_usage_t usage;
+    mi__os_usage(&usage);
+    census_t census;
+    mi__census_take(&census);
+    set_size(elapsed_msecs, (size_t)usage.elapsed_ms);
+    set_size(user_msecs, (size_t)usage.user_ms);
+    set_size(system_msecs, (size_t)usage.system_ms);
+    set_size(current_rss, usage.resident_bytes);
+    set_size(peak_rss, usage.peak_resident_bytes);
+    // What was made accessible stays so; it is the contents that go back to the system.
+    set_size(current_commit, census.committed_bytes);
+    set_size(peak_commit, census.committed_bytes);
+    set_size(page_faults, usage.page_faults);
+}
+
+static void
+print_process(mi_output_fun *out, void *arg)
+{
+    os_usage_t usage;
+    mi__os_usage(&usage);
+    text_t text;
+    text_init(&text);
+    mi__format(&text, "process: elapsed %lld ms, user %lld ms, system %lld ms, %zu page faults, resident ",
+               (long long)usage.elapsed_ms, (long long)usage.user_ms, (long long)usage.system_ms,
+               usage.page_faults);
+    mi__format_bytes(&text, usage.resident_bytes);
+    mi__format(&text, ", at the peak ");
+    mi__format_bytes(&text, usage.peak_resident_bytes);
+    mi__format(&text, "\n");
+    if (out != NULL) {
+        out(text.chars, arg);
+    } else {
+        mi__report_write(text.chars, text.length);
+    }
+}
+
+void
+mi_process_info_print(void)
+{
+    print_process(NULL, NULL);
+}
+
+void
+mi_process_info_print_out(mi_output_fun *out, void *arg)
+{
+    print_process(out, arg);
+}
+
+void
+mi_stats_print(void *ignored)
+{
+    (void)ignored;
+    mi__stats_print(NULL, NULL);
+}
+
+void
+mi_stats_print_out(mi_output_fun *out, void *arg)
+{
+    mi__stats_print(out, arg);
+}
+
+void
+mi_thread_init(void)
+{
+    if (thread_heap_is_none(mi__thread_heap)) {
+        // Out of memory: the first allocation tries again, and says so.
+        (void)!mi__registry_bind();
+    }
+}
+
+void
+mi_thread_done(void)
+{
+    mi__registry_leave();
+}
+
+void
+mi_process_init(void)
+{
+    mi_thread_init();
+}
+
+void
+mi_process_done(void)
+{
+    (void)mi__collect(true);
 }

@@ -13,15 +13,13 @@
 #include "front/new.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <stdlib.h>
 
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "base/bits.h"
-#include "base/format.h"
-#include "base/hooks.h"
 #include "front/override.h"
+#include "front/report.h"
 #include "mimalloc.h"
 
 typedef void (*new_handler_t)(void);
@@ -30,18 +28,16 @@ typedef void (*new_handler_t)(void);
 MI_WEAK new_handler_t _ZSt15get_new_handlerv(void);
 MI_WEAK void _ZSt17__throw_bad_allocv(void);
 
-typedef struct cxx_runtime_t {
-    new_handler_t (*get_handler)(void);
-    void (*throw_bad_alloc)(void);
-} cxx_runtime_t;
+// A function of the C++ runtime, by name; NULL when there is none. Of any type, which the caller knows.
+typedef void (*function_t)(void);
 
-static void *
-runtime_symbol(const char *name)
-{
 #if MI_SHARED
+static function_t
+runtime_function(const char *name)
+{
     void *symbol = dlsym(RTLD_NEXT, name);
-    // A program that is not C++ may have loaded the runtime with a plug-in, out of sight of our own scope.
-    static const char *const runtimes[] = {"libstdc++.so.6", "libc++.so.1", "libc++abi.so.1"};
+    // A program that is not C++ may have loaded the runtime with a plug-in, out of our scope's sight.
+    static const char *const runtimes[] = {"libstdc++.so.6", "libc++.so.1"};
     for (size_t i = 0; symbol == NULL && i < sizeof runtimes / sizeof *runtimes; i++) {
         void *library = dlopen(runtimes[i], RTLD_LAZY | RTLD_NOLOAD);
         if (library != NULL) {
@@ -49,9 +45,152 @@ runtime_symbol(const char *name)
             dlclose(library);
         }
     }
-    return symbol;
+    return (function_t)(uintptr_t)symbol;
+}
 #else
+// Where the library is linked statically, the weak references see all there is.
+static function_t
+runtime_function(const char *name)
+{
     (void)name;
     return NULL;
+}
 #endif
+
+static new_handler_t
+current_handler(void)
+{
+    new_handler_t (*get)(void) = _ZSt15get_new_handlerv;
+    if (get == NULL) {
+        get = (new_handler_t(*)(void))runtime_function("_ZSt15get_new_handlerv");
+    }
+    return get == NULL ? NULL : get();
+}
+
+static _Noreturn MI_COLD void
+throw_bad_alloc(size_t size)
+{
+    function_t throw_it = _ZSt17__throw_bad_allocv;
+    if (throw_it == NULL) {
+        throw_it = runtime_function("_ZSt17__throw_bad_allocv");
+    }
+    if (throw_it != NULL) {
+        throw_it();
+    }
+    // libc++ has no such function, but its operator new throws for a size that no malloc can give.
+    void *(*operator_new)(size_t) = (void *(*)(size_t))runtime_function(OPERATOR_NEW);
+    if (operator_new != NULL) {
+        operator_new(SIZE_MAX);
+    }
+    mi__message("no memory for %zu bytes, and no C++ runtime to throw std::bad_alloc\n", size);
+    abort();
+}
+
+// Calls the new handler; without one, throws.
+static void
+call_handler(size_t size)
+{
+    new_handler_t handler = current_handler();
+    if (handler == NULL) {
+        throw_bad_alloc(size);
+    }
+    handler();
+}
+
+void *
+mi__new_failed(size_t size, size_t align)
+{
+    if (align != 0 && !is_power_of_two(align)) {
+        // No handler can help.
+        throw_bad_alloc(size);
+    }
+    void *p;
+    do {
+        call_handler(size);
+        p = align == 0 ? mi__alloc(size) : mi__alloc_aligned(size, align, 0, false);
+    } while (p == NULL);
+    return p;
+}
+
+void *
+mi__new_failed_nothrow(size_t size, size_t align, const void *tag)
+{
+    if (current_handler() == NULL || (align != 0 && !is_power_of_two(align))) {
+        return NULL;
+    }
+    // C can't catch what the handler throws. The runtime's own form can: it calls our throwing one.
+    if (align == 0) {
+        void *(*plain)(size_t, const void *) =
+            (void *(*)(size_t, const void *))runtime_function(OPERATOR_NEW_NOTHROW);
+        return plain == NULL ? NULL : plain(size, tag);
+    }
+    void *(*aligned)(size_t, size_t, const void *) =
+        (void *(*)(size_t, size_t, const void *))runtime_function(OPERATOR_NEW_ALIGNED_NOTHROW);
+    return aligned == NULL ? NULL : aligned(size, align, tag);
+}
+
+// ---- Public names
+
+void *
+mi_new(size_t size)
+{
+    void *p = fast_alloc(size);
+    return likely(p != NULL) ? p : mi__new_failed(size, 0);
+}
+
+void *
+mi_new_aligned(size_t size, size_t alignment)
+{
+    void *p = mi__alloc_aligned(size, alignment, 0, false);
+    return likely(p != NULL) ? p : mi__new_failed(size, alignment);
+}
+
+void *
+mi_new_nothrow(size_t size)
+{
+    return fast_alloc(size);
+}
+
+void *
+mi_new_aligned_nothrow(size_t size, size_t alignment)
+{
+    return mi__alloc_aligned(size, alignment, 0, false);
+}
+
+void *
+mi_new_n(size_t count, size_t size)
+{
+    size_t total;
+    if (unlikely(!mi__alloc_count(count, size, &total))) {
+        throw_bad_alloc(SIZE_MAX);
+    }
+    void *p = fast_alloc(total);
+    return likely(p != NULL) ? p : mi__new_failed(total, 0);
+}
+
+static void *
+realloc_or_throw(void *p, size_t newsize)
+{
+    void *q = mi__realloc(p, newsize, false);
+    while (q == NULL) {
+        call_handler(newsize);
+        q = mi__realloc(p, newsize, false);
+    }
+    return q;
+}
+
+void *
+mi_new_realloc(void *p, size_t newsize)
+{
+    return realloc_or_throw(p, newsize);
+}
+
+void *
+mi_new_reallocn(void *p, size_t newcount, size_t size)
+{
+    size_t total;
+    if (unlikely(!mi__alloc_count(newcount, size, &total))) {
+        throw_bad_alloc(SIZE_MAX);
+    }
+    return realloc_or_throw(p, total);
 }

@@ -15,7 +15,7 @@
 // std::bad_alloc. `align` 0: none. Aborts, with a message, when there is no C++ runtime to throw it. Never NULL.
 MI_COLD void *mi__new_failed(size_t size, size_t align);
 
-// Throws std::bad_alloc at once, or aborts.
-_Noreturn MI_COLD void mi__new_throw(size_t size);
+// The same where nothing may be thrown: `tag` is the caller's std::nothrow. NULL when the handler throws, or when there is none.
+MI_COLD void *mi__new_failed_nothrow(size_t size, size_t align, const void *tag);
 
 #endif

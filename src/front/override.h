@@ -21,7 +21,20 @@
 // malloc and its like.
 #define OVERRIDE_LIBC MI_OVERRIDE
 
-// Operators new and delete. Static links have them in an object of their own, which is C++ and can throw by itself.
+// Operators new and delete. "m" in their names stands for unsigned long, "j" for unsigned int: the type of sizes.
+#if __SIZEOF_SIZE_T__ == 4
+#define OPERATOR_NAME(before, after) before##j##after
+#define OPERATOR_NEW "_Znwj"
+#define OPERATOR_NEW_NOTHROW "_ZnwjRKSt9nothrow_t"
+#define OPERATOR_NEW_ALIGNED_NOTHROW "_ZnwjSt11align_val_tRKSt9nothrow_t"
+#else
+#define OPERATOR_NAME(before, after) before##m##after
+#define OPERATOR_NEW "_Znwm"
+#define OPERATOR_NEW_NOTHROW "_ZnwmRKSt9nothrow_t"
+#define OPERATOR_NEW_ALIGNED_NOTHROW "_ZnwmSt11align_val_tRKSt9nothrow_t"
+#endif
+
+// Static links have these operators in an object of their own, which is C++ and can throw by itself.
 #define OVERRIDE_OPERATORS (MI_OVERRIDE && MI_SHARED)
 
 // mallinfo, malloc_trim and the like: a static link would else pull in glibc's malloc beside ours.

@@ -34,10 +34,11 @@ count_page(census_t *census, page_t *page)
         row->live_bytes += slices << SLICE_SHIFT;
         return slices;
     }
-    size_t live = mi__page_blocks_out(page);
-    row->live += live;
-    row->live_bytes += live * row->block_size;
-    row->allocated -= mi__page_blocks_free(page);
+    size_t granted = mi__page_blocks_granted(page);
+    size_t waiting = size_min(mi__page_blocks_free(page), granted);
+    row->live += granted - waiting;
+    row->live_bytes += (granted - waiting) * row->block_size;
+    row->allocated -= waiting;
     return slices;
 }
 

@@ -76,7 +76,7 @@ page_t *
 mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served)
 {
     held_t *held = heap->held;
-    if (held == NULL || held->lists[class].first == NULL) {
+    if (held->lists[class].first == NULL) {
         return NULL;
     }
     page_t *stand_in = held->stand_ins[class];
@@ -92,7 +92,7 @@ mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served)
     }
     held_list_t *list = &held->lists[class];
     OWNER_SET(stand_in->free, list->first);
-    stand_in->granted = list->count;
+    thread_heap_grant(heap, class, list->count);
     stand_in->next = served;
     list->first = NULL;
     list->count = 0;
@@ -101,16 +101,12 @@ mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served)
 }
 
 page_t *
-mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *serving)
+mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *stand_in)
 {
-    if ((serving->flags & PAGE_STAND_IN) == 0) {
-        return serving;
-    }
-    page_t *stood_in = serving->next;
+    page_t *stood_in = stand_in->next;
     held_list_t *list = &heap->held->lists[class];
-    while (serving->free != NULL) {
-        block_t *block = serving->free;
-        OWNER_SET(serving->free, block->next);
+    while (stand_in->free != NULL) {
+        block_t *block = page_pop(stand_in, stand_in->free);
         block->next = list->first;
         list->first = block;
         list->count++;

@@ -18,11 +18,11 @@
 void mi__held_free(thread_heap_t *heap, page_t *page, block_t *block);
 
 // Lends the held blocks of `class`: returns the stand-in that now serves in front of `served` (which may be none), or
-// NULL when nothing is held.
+// NULL when nothing is held. `heap->held` is not NULL.
 page_t *mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served);
 
-// The page behind a stand-in, which serves again; blocks left in the stand-in are held again. Other pages are returned as they are.
-page_t *mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *serving);
+// Ends the service of a stand-in: blocks left in it are held again. Returns the page behind it, which serves again.
+page_t *mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *stand_in);
 
 // Sends all held blocks home.
 void mi__held_flush(thread_heap_t *heap);

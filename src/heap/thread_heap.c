@@ -13,8 +13,6 @@
 #include "heap/held.h"
 #include "heap/registry.h"
 
-enum { RARE_BEAT = 256 }; // slow-path calls between two rounds of rare work
-
 const page_t mi__page_none = {0};
 
 // Written to by nobody: every page in it is mi__page_none, which has no block to give.
@@ -95,7 +93,7 @@ dequeue(thread_heap_t *heap, page_t *page)
 static bool
 has_room(const page_t *page)
 {
-    return page->free != NULL || page->local_free != NULL || page->capacity < page->reserved;
+    return page->local_free != NULL || page->capacity < page->reserved;
 }
 
 // Puts a page that serves no more where it belongs: full, queued, or back to the arena.
@@ -110,6 +108,15 @@ settle(thread_heap_t *heap, page_t *page)
     } else {
         page_set_owner_flag(page, OWNER_FULL);
     }
+}
+
+static void
+stop_serving(thread_heap_t *heap, unsigned class, page_t *page)
+{
+    mi__thread_heap_serve(heap, class, NONE);
+    OWNER_SET(heap->granted[class], heap->granted[class] - mi__page_ungrant(page));
+    page_unpin(page);
+    settle(heap, page);
 }
 
 void
@@ -159,17 +166,21 @@ mi__thread_heap_drain(thread_heap_t *heap)
     }
 }
 
+static page_t *
+behind_stand_in(thread_heap_t *heap, unsigned class, page_t *serving)
+{
+    return unlikely((serving->flags & PAGE_STAND_IN) != 0) ? mi__held_step_aside(heap, class, serving) : serving;
+}
+
 void
 mi__thread_heap_collect(thread_heap_t *heap)
 {
     mi__held_flush(heap);
     mi__thread_heap_drain(heap);
     for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-        page_t *page = mi__held_step_aside(heap, class, mi__thread_heap_serving(heap, class));
+        page_t *page = behind_stand_in(heap, class, mi__thread_heap_serving(heap, class));
         if (!is_none(page)) {
-            mi__thread_heap_serve(heap, class, NONE);
-            page_unpin(page);
-            settle(heap, page);
+            stop_serving(heap, class, page);
         }
     }
     mi__held_flush(heap);
@@ -187,11 +198,23 @@ mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to
     return page;
 }
 
-static page_t *
-grant(thread_heap_t *heap, page_t *page)
+// Fills the empty `free` list of a page that is pinned: from what its owner freed, else from fresh blocks.
+static bool
+refill_local(thread_heap_t *heap, page_t *page)
 {
-    OWNER_SET(heap->granted[page->class], heap->granted[page->class] + page->granted);
-    return page;
+    if (page->local_free == NULL) {
+        return false;
+    }
+    thread_heap_grant(heap, page->class, page_swap(page));
+    return true;
+}
+
+static bool
+refill_fresh(thread_heap_t *heap, page_t *page)
+{
+    uint32_t granted = mi__page_extend(page);
+    thread_heap_grant(heap, page->class, granted);
+    return granted != 0;
 }
 
 static page_t *
@@ -199,10 +222,7 @@ serve_first(thread_heap_t *heap, page_t *page)
 {
     page_pin(page);
     mi__thread_heap_serve(heap, page->class, page);
-    if (page->free != NULL) {
-        return page;
-    }
-    return mi__page_swap(page) || mi__page_extend(page) ? grant(heap, page) : NULL;
+    return refill_local(heap, page) || refill_fresh(heap, page) ? page : NULL;
 }
 
 // A page of the class that has a block, made the serving one; the one that served has none left.
@@ -210,9 +230,7 @@ static page_t *
 next_page(thread_heap_t *heap, unsigned class, page_t *served)
 {
     if (!is_none(served)) {
-        mi__thread_heap_serve(heap, class, NONE);
-        page_unpin(served);
-        settle(heap, served);
+        stop_serving(heap, class, served);
     }
     page_t *page = heap->queues[class].first;
     if (page != NULL) {
@@ -228,39 +246,33 @@ next_page(thread_heap_t *heap, unsigned class, page_t *served)
 }
 
 static page_t *
-ready_page(thread_heap_t *heap, unsigned class)
+ready_page(thread_heap_t *heap, unsigned class, page_t *serving)
 {
-    page_t *page = mi__thread_heap_serving(heap, class);
-    if ((page->flags & PAGE_STAND_IN) != 0) {
-        page = mi__held_step_aside(heap, class, page);
-        if (page->free != NULL) {
+    page_t *page = behind_stand_in(heap, class, serving);
+    bool is_page = !is_none(page);
+    if (page->free != NULL || (is_page && refill_local(heap, page))) {
+        return page;
+    }
+    mi__thread_heap_drain(heap);
+    if (is_page) {
+        mi__remote_take(page);
+        if (refill_local(heap, page)) {
             return page;
         }
     }
-    if (!is_none(page) && mi__page_swap(page)) {
-        return grant(heap, page);
-    }
-    mi__thread_heap_drain(heap);
-    if (!is_none(page)) {
-        (void)mi__remote_take(page);
-        if (mi__page_swap(page)) {
-            return grant(heap, page);
+    if (heap->held != NULL) {
+        page_t *stand_in = mi__held_lend(heap, class, page);
+        if (stand_in != NULL) {
+            return stand_in;
         }
     }
-    page_t *stand_in = mi__held_lend(heap, class, page);
-    if (stand_in != NULL) {
-        return grant(heap, stand_in);
-    }
-    if (!is_none(page) && mi__page_extend(page)) {
-        return grant(heap, page);
-    }
-    return next_page(heap, class, page);
+    return is_page && refill_fresh(heap, page) ? page : next_page(heap, class, page);
 }
 
 static void
 count_beat(thread_heap_t *heap)
 {
-    if (++heap->beat % RARE_BEAT == 0) {
+    if (++heap->beat % HEAP_RARE_BEAT == 0) {
         mi__thread_heap_drain(heap);
         (void)mi__purge_poll(false);
         mi__hooks.deferred_free(false);
@@ -279,7 +291,7 @@ mi__thread_heap_alloc(size_t size, bool *zero)
         }
     }
     count_beat(heap);
-    page_t *page = ready_page(heap, sizeclass_of(size));
+    page_t *page = ready_page(heap, sizeclass_of(size), thread_heap_page(heap, size));
     if (unlikely(page == NULL)) {
         return NULL;
     }

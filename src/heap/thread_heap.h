@@ -25,6 +25,7 @@ enum {
     // `serving` has an entry for each granule count up to SMALL_MAX, then one for each class above.
     SERVING_LARGE = SMALL_GRANULES + 1 - CLASS_AFTER_SMALL, // + class
     SERVING_COUNT = SERVING_LARGE + CLASS_COUNT,
+    HEAP_RARE_BEAT = 256, // slow-path calls between two rounds of rare work
 };
 
 typedef struct page_queue_t {
@@ -54,11 +55,11 @@ typedef struct thread_heap_t {
 _Static_assert(offsetof(thread_heap_t, owner) == 0, "an owner word is compared with the heap's address");
 
 // The page that serves nothing, and the heap of threads that have none yet: every path through them ends on the slow path.
-extern const page_t mi__page_none;
-extern const thread_heap_t mi__thread_heap_none;
+extern MI_HIDDEN const page_t mi__page_none;
+extern MI_HIDDEN const thread_heap_t mi__thread_heap_none;
 
 // The calling thread's heap; never NULL.
-extern MI_THREAD_LOCAL thread_heap_t *mi__thread_heap;
+extern MI_HIDDEN MI_THREAD_LOCAL thread_heap_t *mi__thread_heap;
 
 static inline size_t
 serving_index_small(size_t size)
@@ -70,6 +71,13 @@ static inline size_t
 serving_index_large(size_t size)
 {
     return (size_t)SERVING_LARGE + sizeclass_of_large(size);
+}
+
+// The page that serves `size`, at most BLOCK_MAX.
+static inline page_t *
+thread_heap_page(const thread_heap_t *heap, size_t size)
+{
+    return heap->serving[size <= SMALL_MAX ? serving_index_small(size) : serving_index_large(size)];
 }
 
 static inline bool
@@ -104,6 +112,27 @@ MI_NODISCARD page_t *mi__thread_heap_give_page(thread_heap_t *heap, unsigned cla
 
 // Sets up the fields of a fresh, zeroed heap.
 void mi__thread_heap_init(thread_heap_t *heap);
+
+// Counts blocks that were granted to the serving page, for the statistics.
+static inline void
+thread_heap_grant(thread_heap_t *heap, unsigned class, uint32_t granted)
+{
+    OWNER_SET(heap->granted[class], heap->granted[class] + granted);
+}
+
+// The commonest refill, kept short: grants what the owner freed to the serving `page`, and takes the first of it. NULL when
+// nothing was freed, or when it is time for rare work.
+static inline block_t *
+thread_heap_swap(thread_heap_t *heap, page_t *page)
+{
+    block_t *block = page->local_free;
+    if (unlikely(block == NULL || (heap->beat + 1) % HEAP_RARE_BEAT == 0)) {
+        return NULL;
+    }
+    heap->beat++;
+    thread_heap_grant(heap, page->class, page_swap(page));
+    return page_pop(page, block);
+}
 
 // The page that serves `class`, mi__page_none when there is none; and sets it.
 page_t *mi__thread_heap_serving(const thread_heap_t *heap, unsigned class);

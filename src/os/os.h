@@ -74,6 +74,22 @@ typedef struct os_usage_t {
 } os_usage_t;
 void mi__os_usage(os_usage_t *usage);
 
+// The name of the running program without its folder; "?" where the system does not tell. Long-lived.
+const char *mi__os_program_name(void);
+
+// What lies at an address, as the system sees it. For reports: slow.
+typedef enum os_place_t {
+    OS_PLACE_UNKNOWN,   // the system does not tell
+    OS_PLACE_NOTHING,   // nothing is mapped there
+    OS_PLACE_STACK,     // the stack of the calling thread
+    OS_PLACE_BREAK,     // the heap that libc's malloc grows
+    OS_PLACE_FILE,      // a mapped file: code or static data of a program or library
+    OS_PLACE_ANONYMOUS, // memory without a name
+    OS_PLACE_OTHER,     // memory with a name that is no file's
+} os_place_t;
+// Fills `name` (`size` bytes, cut to fit) with the file's path or the memory's name; "" when it has none.
+os_place_t mi__os_place(const void *p, char *name, size_t size);
+
 // Asks that `at_exit(arg)` runs when the calling thread ends, after its TLS destructors where the system has such an order. At most
 // one per thread; a later call replaces `arg`. `arg` is not NULL.
 // Also keeps working when called again from inside `at_exit` itself (as often as the system allows).

@@ -101,13 +101,13 @@ mi__page_release_singleton(page_t *page)
     return true;
 }
 
-bool
+uint32_t
 mi__page_extend(page_t *page)
 {
     ASSERT(page->free == NULL);
     uint32_t left = page->reserved - page->capacity;
     if (left == 0) {
-        return false;
+        return 0;
     }
     uint32_t count = (uint32_t)(mi__os_page_size() / page->block_size);
     count = count < 1 ? 1 : count;
@@ -120,25 +120,24 @@ mi__page_extend(page_t *page)
     ((block_t *)(void *)last)->next = NULL;
     OWNER_SET(page->free, (block_t *)(void *)first);
     OWNER_SET(page->capacity, page->capacity + count);
-    page->granted = count;
+    OWNER_SET(page->used, page->used + count);
     page->flags |= (page->flags & PAGE_FRESH_ZERO) != 0 ? PAGE_FREE_ZERO : 0;
     VERIFY(mi__page_verify(page));
-    return true;
+    return count;
 }
 
-bool
-mi__page_swap(page_t *page)
+uint32_t
+mi__page_ungrant(page_t *page)
 {
-    ASSERT(page->free == NULL);
-    if (page->local_free == NULL) {
-        return false;
+    uint32_t count = 0;
+    while (page->free != NULL) {
+        block_t *block = page_pop(page, page->free);
+        block->next = page->local_free;
+        OWNER_SET(page->local_free, block);
+        count++;
     }
-    OWNER_SET(page->free, page->local_free);
-    OWNER_SET(page->local_free, NULL);
-    page->granted = page->capacity - (page->used - page_is_pinned(page));
-    page->flags &= (uint16_t)~PAGE_FREE_ZERO;
-    VERIFY(mi__page_verify(page));
-    return true;
+    OWNER_SET(page->used, page->used - count);
+    return count;
 }
 
 bool
@@ -183,14 +182,14 @@ mi__page_of(const void *p)
     }
     uintptr_t word = page_owner(page);
     if ((word & OWNER_REDIRECT) != 0) {
-        page = (page_t *)(word - OWNER_REDIRECT); // NOLINT(performance-no-int-to-ptr)
+        page = page_of_redirect(word);
         word = page_owner(page);
     }
     return word == 0 ? NULL : page;
 }
 
 size_t
-mi__page_blocks_out(const page_t *page)
+mi__page_blocks_granted(const page_t *page)
 {
     size_t used = HINT_GET(page->used);
     return used - (used > 0 && (HINT_GET(page->flags) & PAGE_PINNED) != 0);
@@ -233,8 +232,10 @@ list_verify(const page_t *page, const block_t *block, size_t *count)
 bool
 mi__page_verify(const page_t *page)
 {
-    size_t count = 0;
+    size_t in_free = 0;
+    size_t in_local = 0;
     return page->capacity <= page->reserved && page->used >= page_is_pinned(page) &&
-           list_verify(page, page->free, &count) && list_verify(page, page->local_free, &count) &&
-           page->capacity == page->used - page_is_pinned(page) + count;
+           list_verify(page, page->free, &in_free) && list_verify(page, page->local_free, &in_local) &&
+           (in_free == 0 || page_is_pinned(page)) && in_free <= page->used &&
+           page->capacity == page->used - page_is_pinned(page) + in_local;
 }

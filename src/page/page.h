@@ -6,8 +6,9 @@
 //
 // Owns:        every field of page_t but `thread_free` and `pending_next`
 // Threads:     the owner only, unless a function says otherwise
-// Invariants:  P1 capacity = used − pinned + blocks in `free` + blocks in `local_free`
-//              P2 `used` counts blocks that the owner has not got back, plus one while the page is pinned
+// Invariants:  P1 capacity = used − pinned + blocks in `local_free`: a block counts as used from the moment that it is
+//                 granted, that is, put on `free`, so that an allocation has nothing to count
+//              P2 only a page that serves has blocks in `free`
 //              P3 capacity ≤ reserved; blocks at and above `capacity` were never touched by us
 //              P4 owner is 0 in every descriptor that is not the head or an inner slice of a page
 // Not here:    frees from other threads → page/remote.h, which page serves → heap/thread_heap.h
@@ -44,7 +45,7 @@ struct page_t {
     // [owner only]
     block_t *free;
     block_t *local_free;
-    uint32_t used;
+    uint32_t used;     // blocks granted and not got back, plus one while pinned
     uint32_t capacity; // blocks threaded so far
     uint32_t reserved; // blocks that fit
     uint16_t class;
@@ -52,7 +53,7 @@ struct page_t {
     page_t *next; // in a queue of the owner
     page_t *prev;
     uint32_t block_size; // bytes; 0 for a singleton
-    uint32_t granted;    // blocks in `free` when it was last filled
+    uint32_t spare;
 
     // [atomic: any thread] see remote.c
     MI_ALIGNED(64) _Atomic(uintptr_t) thread_free;
@@ -78,11 +79,12 @@ void mi__page_release(page_t *page);
 // Releases a singleton, from any thread. False when another thread was faster, that is, on a double free.
 MI_NODISCARD bool mi__page_release_singleton(page_t *page);
 
-// Threads the next few fresh blocks onto `free`, which is empty. False when the page has none left.
-bool mi__page_extend(page_t *page);
+// Grants the next few fresh blocks: threads them onto `free`, which is empty. Returns how many; 0 when the page has none
+// left.
+uint32_t mi__page_extend(page_t *page);
 
-// Moves `local_free` to `free`, which is empty. False when both are.
-bool mi__page_swap(page_t *page);
+// Takes the blocks on `free` back to `local_free`, before the page stops serving. Returns how many.
+uint32_t mi__page_ungrant(page_t *page);
 
 // Changes the number of slices of a singleton in place; false when the slices behind are taken. Only the block's holder calls it.
 MI_NODISCARD bool mi__page_resize_singleton(page_t *page, size_t slices);
@@ -96,10 +98,9 @@ size_t mi__page_usable(const page_t *page, const void *p);
 // The head descriptor of the page in which `p` lies, or NULL when there is no page. Any thread.
 page_t *mi__page_of(const void *p);
 
-// Blocks that are out: in the hands of the program, on `thread_free` or held back. Any thread; stale for pages of others.
-size_t mi__page_blocks_out(const page_t *page);
-
-// Blocks on `free`, counted by walking it. Any thread; a guess (never a fault) while the owner works.
+// Blocks granted and not got back, and of these the ones still on `free`, counted by walking it: the rest are in the hands of
+// the program, on `thread_free` or held back. Any thread; a guess (never a fault) while the owner works.
+size_t mi__page_blocks_granted(const page_t *page);
 size_t mi__page_blocks_free(const page_t *page);
 
 // Checks P1 to P3 and that every free block lies in the page; full debug builds.
@@ -110,6 +111,13 @@ page_owner(page_t *page)
 {
     // relaxed: a thread that owns the page wrote the word itself; for others any value that is not their own will do.
     return atomic_get_relaxed(&page->owner);
+}
+
+// The head descriptor that an inner slice's owner word names.
+static inline page_t *
+page_of_redirect(uintptr_t word)
+{
+    return (page_t *)(word - OWNER_REDIRECT); // NOLINT(performance-no-int-to-ptr)
 }
 
 static inline bool
@@ -145,13 +153,25 @@ page_clear_owner_flag(page_t *page, unsigned flag)
     atomic_set_relaxed(&page->owner, page_owner(page) & ~(uintptr_t)flag);
 }
 
-// Takes a block that is known to be there.
+// Takes `block`, the first of `free`.
 static inline block_t *
 page_pop(page_t *page, block_t *block)
 {
     OWNER_SET(page->free, block->next);
-    OWNER_SET(page->used, page->used + 1);
     return block;
+}
+
+// Grants what the owner freed: moves `local_free`, which is not empty, to `free`, which is. Returns the number of blocks.
+static inline uint32_t
+page_swap(page_t *page)
+{
+    uint32_t used = page->capacity + page_is_pinned(page);
+    uint32_t granted = used - page->used;
+    OWNER_SET(page->used, used);
+    OWNER_SET(page->free, page->local_free);
+    OWNER_SET(page->local_free, NULL);
+    page->flags &= (uint16_t)~PAGE_FREE_ZERO;
+    return granted;
 }
 
 // Gives a block back to its owner's list; true when no block is out any more.

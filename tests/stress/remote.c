@@ -16,7 +16,7 @@ enum {
     PAIRS = 3,
     RING = 4,
     ENDING_BLOCKS = 400,
-    MAX_GROWTH_KIB = 64 * 1024,
+    MAX_GROWTH_KIB = 32 * 1024,
 };
 
 // One writer, one reader.
@@ -197,7 +197,7 @@ run_pairs(const char *what, void *(*even)(void *), void *(*odd)(void *), size_t 
 int
 main(int argc, char **argv)
 {
-    messages = argument(argc, argv, 1, 500000);
+    messages = argument(argc, argv, 1, 1500000);
     EXPECT(messages >= 1, "remote [messages]");
 
     run_pairs("both ways", run_both_ways, run_both_ways, 1);
@@ -216,7 +216,7 @@ main(int argc, char **argv)
 
     before = resident_kib();
     start = clock_seconds();
-    size_t ends = (size_t)messages / 200;
+    size_t ends = (size_t)messages / 600;
     for (size_t i = 0; i < ends; i++) {
         free_while_owner_ends(i);
     }

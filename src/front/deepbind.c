@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// deepbind.c — dlopen without RTLD_DEEPBIND.
+//
+// A library opened with that flag binds `free` to libc's, while blocks that come to it from elsewhere are ours: it crashes at
+// the first one. The flag is masked, unless MIMALLOC_DEEPBIND=keep.
+//
+// Owns:        the address of libc's dlopen
+// Threads:     any
+// Invariants:  D1 libc's dlopen sees the return address of our caller: by it libc finds the caller's search path
+// Not here:    the setting → front/options.c
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include "front/override.h"
+
+#if OVERRIDE_GLIBC_SHARED
+
+#include <dlfcn.h>
+
+#include "base/atomic.h"
+#include "base/config.h"
+
+// A call in tail position must become a jump (D1), in unoptimized and in instrumented builds, too.
+#if defined(__clang__)
+#define JUMPS __attribute__((disable_sanitizer_instrumentation))
+#define JUMP_TO __attribute__((musttail)) return
+#else
+#define JUMPS __attribute__((optimize("O2", "omit-frame-pointer"), no_sanitize("address", "thread", "undefined")))
+#define JUMP_TO return
+#endif
+
+typedef void *dlopen_t(const char *file, int mode);
+
+MI_EXPORT dlopen_t dlopen;
+
+static _Atomic(dlopen_t *) libc_dlopen;
+
+static MI_NOINLINE dlopen_t *
+find_libc_dlopen(void)
+{
+    // Threads that come here together find the same.
+    dlopen_t *found = (dlopen_t *)(uintptr_t)dlsym(RTLD_NEXT, "dlopen");
+    atomic_set_relaxed(&libc_dlopen, found);
+    return found;
+}
+
+static MI_NOINLINE void *
+no_dlopen(const char *file, int mode)
+{
+    (void)file;
+    (void)mode;
+    return NULL;
+}
+
+JUMPS void *
+dlopen(const char *file, int mode)
+{
+    dlopen_t *real = atomic_get_relaxed(&libc_dlopen);
+    if (real == NULL) {
+        real = find_libc_dlopen();
+        if (real == NULL) {
+            real = no_dlopen;
+        }
+    }
+    if (!mi__conf.deepbind_keep) {
+        mode &= ~RTLD_DEEPBIND;
+    }
+    JUMP_TO real(file, mode);
+}
+
+#endif

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// init.c — start-up, fork and exit.
+//
+// Owns:        see init.h; it fills mi__hooks
+// Threads:     see init.h
+// Not here:    see init.h
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include "front/init.h"
+
+#include <dlfcn.h>
+#include <mimalloc.h>
+#include <pthread.h>
+
+#include "base/config.h"
+#include "base/format.h"
+#include "base/hooks.h"
+#include "front/options.h"
+#include "front/report.h"
+#include "front/stats.h"
+#include "heap/registry.h"
+#include "os/os.h"
+
+// Constructors of this priority run before those without one. The destructor of the same runs after them.
+#define FIRST_OF_ALL 101
+
+void
+mi__front_first_use(void)
+{
+    mi__hooks.write_text = mi__report_write;
+    mi__hooks.misuse = mi__report_misuse;
+    mi__hooks.alloc_failed = mi__report_alloc_failed;
+    mi__options_load();
+}
+
+// Whose malloc the program calls: in a static link ours, by the link; in a shared one the first that the loader found.
+static const char *
+malloc_provider(void)
+{
+#if MI_SHARED && MI_OVERRIDE
+    Dl_info ours;
+    static Dl_info first;
+    void *found = dlsym(RTLD_DEFAULT, "malloc");
+    if (found != NULL && dladdr(found, &first) != 0 &&
+        dladdr((void *)(uintptr_t)mi__process_init, &ours) != 0 && first.dli_fbase != ours.dli_fbase) {
+        return first.dli_fname;
+    }
+#endif
+    return MI_OVERRIDE ? NULL : "libc";
+}
+
+static void
+say_active(void)
+{
+    text_t text;
+    text_init(&text);
+    const char *provider = malloc_provider();
+    mi__format(&text, "%s in \"%.60s\" (pid %ld, version %d.%d.%d)",
+               provider == NULL ? "active" : "loaded, but not active,", mi__os_program_name(),
+               mi__os_process_id(), MI_MALLOC_VERSION / 10000, MI_MALLOC_VERSION / 100 % 100,
+               MI_MALLOC_VERSION % 100);
+    if (provider != NULL) {
+        mi__format(&text, ": malloc is that of %s", provider);
+    }
+    mi__message("%s\n", text.chars);
+}
+
+__attribute__((constructor(FIRST_OF_ALL))) void
+mi__process_init(void)
+{
+    static bool done;
+    if (done) {
+        return;
+    }
+    done = true;
+    mi__os_init();
+    // When nobody has allocated yet, or the environment could not be read then.
+    mi__front_first_use();
+    // No handler for the time before the fork: whatever it locked could be held by a caller of fork.
+    pthread_atfork(NULL, NULL, mi__registry_after_fork);
+    if (mi__conf.verbose || mi__conf.show_stats) {
+        mi__os_keep_stderr();
+    }
+    if (mi__conf.verbose) {
+        say_active();
+    }
+}
+
+__attribute__((destructor(FIRST_OF_ALL))) void
+mi__process_done(void)
+{
+    static bool done;
+    if (done) {
+        return;
+    }
+    done = true;
+    if (mi__conf.show_stats) {
+        mi__stats_print(NULL, NULL);
+    }
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+// report.c — where messages go, and what is said about a misuse.
+//
+// Owns:        see report.h
+// Threads:     `output` and `handler` are replaced as a whole; `early` is filled by reserving places in it
+// Invariants:  see report.h; E3 bytes of `early` up to `early_used` are written or will be, as `early_done` counts
+// Not here:    see report.h
+#include "front/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/config.h"
+#include "base/format.h"
+#include "os/os.h"
+
+// ---- where text and error codes go
+
+typedef struct sink_t {
+    report_output_t *output;
+    report_error_t *handler;
+    void *arg;
+} sink_t;
+
+enum {
+    EARLY_BYTES = 16 * 1024,
+    HAND_OVER_TRIES = 1000, // a writer is waited for this often: after a fork it may be gone
+};
+
+// Two places each, so that a reader who has just fetched one is not overtaken by the next registration.
+static sink_t output_places[2];
+static sink_t handler_places[2];
+static _Atomic(sink_t *) output;
+static _Atomic(sink_t *) handler;
+
+static char early[EARLY_BYTES + 1];
+static _Atomic(size_t) early_used; // may pass EARLY_BYTES: what did not fit
+static _Atomic(size_t) early_done;
+static _Atomic(bool) early_over;
+
+// Set while a function of the program runs: what it causes must not call it again.
+static MI_THREAD_LOCAL bool in_callback;
+
+static void
+keep_early(const char *text, size_t length)
+{
+    if (atomic_get_relaxed(&early_over)) {
+        return;
+    }
+    size_t at = atomic_add_relaxed(&early_used, length);
+    if (at <= EARLY_BYTES && length <= EARLY_BYTES - at) {
+        __builtin_memcpy(early + at, text, length);
+    }
+    // release: the bytes; pairs with the acquire in hand_over_early.
+    atomic_fetch_add_explicit(&early_done, length, memory_order_release);
+}
+
+// `text` ends with a zero.
+static void
+send_text(const char *text, size_t length)
+{
+    // acquire: the function and its argument; pairs with the release in set_sink.
+    const sink_t *to = atomic_get_acquire(&output);
+    if (to == NULL || in_callback) {
+        if (to == NULL) {
+            keep_early(text, length);
+        }
+        mi__os_write_error(text, length);
+        return;
+    }
+    int saved = errno;
+    in_callback = true;
+    to->output(text, to->arg);
+    in_callback = false;
+    errno = saved;
+}
+
+static void
+hand_over_early(void)
+{
+    for (int i = 0; i < HAND_OVER_TRIES; i++) {
+        // acquire: the bytes; pairs with the release in keep_early.
+        if (atomic_get_acquire(&early_done) == atomic_get_relaxed(&early_used)) {
+            break;
+        }
+        mi__os_yield();
+    }
+    // Text that did not fit left a gap of zeros, which ends the string.
+    size_t length = __builtin_strlen(early);
+    if (length > 0) {
+        send_text(early, length);
+    }
+    size_t used = atomic_get_relaxed(&early_used);
+    if (used > length) {
+        mi__message("%zu more bytes, said before, went to standard error only\n", used - length);
+    }
+}
+
+static void
+set_sink(_Atomic(sink_t *) *sink, sink_t *places, sink_t fresh)
+{
+    sink_t *place = atomic_get_relaxed(sink) == places ? places + 1 : places;
+    *place = fresh;
+    // release: the fields of `place`; pairs with the acquire in send_text and tell_handler.
+    atomic_set_release(sink, fresh.output == NULL && fresh.handler == NULL ? NULL : place);
+}
+
+void
+mi__report_set_output(report_output_t *fn, void *arg)
+{
+    set_sink(&output, output_places, (sink_t){.output = fn, .arg = arg});
+    if (fn != NULL && !atomic_exchange_explicit(&early_over, true, memory_order_relaxed)) {
+        hand_over_early();
+    }
+}
+
+void
+mi__report_set_error(report_error_t *fn, void *arg)
+{
+    set_sink(&handler, handler_places, (sink_t){.handler = fn, .arg = arg});
+}
+
+static void
+tell_handler(int errnum)
+{
+    // acquire: the function and its argument; pairs with the release in set_sink.
+    const sink_t *to = atomic_get_acquire(&handler);
+    if (to == NULL || in_callback) {
+        return;
+    }
+    int saved = errno;
+    in_callback = true;
+    to->handler(errnum, to->arg);
+    in_callback = false;
+    errno = saved;
+}
+
+// ---- messages
+
+static void
+send_line(text_t *text)
+{
+    if (text->cut) {
+        static const char mark[] = " [cut]\n";
+        __builtin_memcpy(text->chars + text->length - (sizeof mark - 1), mark, sizeof mark);
+    }
+    send_text(text->chars, text->length);
+}
+
+void
+mi__report_write(const char *chars, size_t length)
+{
+    text_t text;
+    while (length > 0) {
+        size_t part = size_min(length, sizeof text.chars - 1);
+        __builtin_memcpy(text.chars, chars, part);
+        text.chars[part] = 0;
+        send_text(text.chars, part);
+        chars += part;
+        length -= part;
+    }
+}
+
+static void
+say(const char *prefix, const char *fmt, va_list args)
+{
+    text_t text;
+    text_init(&text);
+    mi__format(&text, "mimalloc: %s", prefix);
+    mi__format_va(&text, fmt, args);
+    send_line(&text);
+}
+
+void
+mi__message(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    say("", fmt, args);
+    va_end(args);
+}
+
+// Counts one more line of a kind; false when there were `max` already. The last one says that it is the last.
+static bool
+may_say(_Atomic(long) *said, long max, const char *option)
+{
+    if (max < 0) {
+        return true;
+    }
+    if (atomic_get_relaxed(said) > max) {
+        return false; // also keeps the count from wrapping
+    }
+    long before = atomic_add_relaxed(said, 1);
+    if (before == max && max > 0) {
+        mi__message("there are more; not shown because of %s=%ld\n", option, max);
+    }
+    return before < max;
+}
+
+static bool
+may_say_error(void)
+{
+    static _Atomic(long) said;
+    return may_say(&said, mi__conf.max_errors, "MIMALLOC_MAX_ERRORS");
+}
+
+static bool
+details_wanted(void)
+{
+    return mi__conf.show_errors || mi__conf.verbose;
+}
+
+void
+mi__warning(const char *fmt, ...)
+{
+    static _Atomic(long) said;
+    if (!details_wanted() || !may_say(&said, mi__conf.max_warnings, "MIMALLOC_MAX_WARNINGS")) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    say("warning: ", fmt, args);
+    va_end(args);
+}
+
+void
+mi__report_error(int errnum, const char *fmt, ...)
+{
+    if (details_wanted() && may_say_error()) {
+        va_list args;
+        va_start(args, fmt);
+        say("error: ", fmt, args);
+        va_end(args);
+    }
+    tell_handler(errnum);
+}
+
+void
+mi__report_alloc_failed(size_t size, int errnum)
+{
+    if (size > PTRDIFF_MAX) {
+        mi__report_error(EOVERFLOW, "allocation request is too large (%zu bytes)\n", size);
+    } else if (errnum == EINVAL) {
+        mi__report_error(EINVAL, "an alignment is not a power of two (%zu bytes wanted)\n", size);
+    } else {
+        mi__report_error(errnum, "unable to allocate memory (%zu bytes)\n", size);
+    }
+}
+
+// ---- misuse
+
+typedef struct misuse_text_t {
+    const char *tag;
+    const char *what; // NULL: say what lies at the address
+    const char *hint;
+    int errnum;
+    bool damages; // going on would, under other allocators, have damaged memory: the default is to stop
+} misuse_text_t;
+
+static const misuse_text_t misuse_texts[MISUSE_COUNT] = {
+    [MISUSE_FREE_FOREIGN] = {"invalid-free", NULL, NULL, EINVAL, false},
+    [MISUSE_FREE_NO_BLOCK] = {"invalid-free", "it points into the allocator's memory, where no block is now",
+                              "It was freed before, or computed wrongly", EINVAL, true},
+    [MISUSE_FREE_INTERIOR] = {"invalid-free", "it points inside a block, not at its start",
+                              "Pass the pointer that malloc returned", EINVAL, true},
+    [MISUSE_DOUBLE_FREE] = {"double-free", "the block is free already",
+                            "Look for a second owner of it, or for a pointer that is not cleared", EAGAIN,
+                            true},
+    [MISUSE_SIZE_MISMATCH] = {"size-mismatch",
+                              "the size given is not the one that the block was allocated with",
+                              "Look for a delete of another type than the new", EINVAL, false},
+};
+
+static void
+put_foreign(text_t *text, const void *p)
+{
+    char name[256];
+    if ((uintptr_t)p < mi__os_page_size()) {
+        mi__format(text, "a small number, not an address. Look for an overwritten pointer");
+        return;
+    }
+    switch (mi__os_place(p, name, sizeof name)) {
+    case OS_PLACE_NOTHING:
+        mi__format(text, "nothing is mapped there. The pointer is stale or was overwritten");
+        break;
+    case OS_PLACE_STACK:
+        mi__format(text, "it lies on the stack of this thread. A local variable needs no free");
+        break;
+    case OS_PLACE_BREAK:
+        mi__format(text,
+                   "it lies in [heap], which is libc's own. The block comes from another malloc: look for a "
+                   "library that is loaded with RTLD_DEEPBIND or brings an allocator");
+        break;
+    case OS_PLACE_FILE:
+        mi__format(text, "it lies in %s: code or static data, which needs no free", name);
+        break;
+    case OS_PLACE_ANONYMOUS:
+        mi__format(text,
+                   "it lies in memory that is not this allocator's. It comes from mmap, another malloc or "
+                   "another thread's stack");
+        break;
+    case OS_PLACE_OTHER:
+        mi__format(text, "it lies in %s, which is not this allocator's", name);
+        break;
+    case OS_PLACE_UNKNOWN:
+        mi__format(text, "it lies outside of this allocator's memory");
+        break;
+    }
+}
+
+void
+mi__report_misuse(misuse_t kind, const char *call, const void *p)
+{
+    const misuse_text_t *about = &misuse_texts[kind];
+    errors_t mode = (errors_t)mi__conf.errors;
+    bool stop = mode == ERRORS_ABORT || (mode == ERRORS_BY_KIND && about->damages);
+    // The line before an end is shown however many there were.
+    if (stop || (mode != ERRORS_IGNORE && may_say_error())) {
+        text_t text;
+        text_init(&text);
+        mi__format(&text, "==%ld==ERROR: mimalloc: %s: %s(%p): ", mi__os_process_id(), about->tag, call, p);
+        if (about->what == NULL) {
+            put_foreign(&text, p);
+        } else {
+            mi__format(&text, "%s. %s", about->what, about->hint);
+        }
+        mi__format(&text, stop ? ". The process stops here (MIMALLOC_ERRORS=report goes on)\n"
+                               : ". The call had no effect\n");
+        send_line(&text);
+    }
+    tell_handler(about->errnum);
+    if (stop) {
+        abort();
+    }
+}

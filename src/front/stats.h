@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// stats.h — statistics of the whole process as a table for people.
+//
+// Owns:        nothing
+// Threads:     any, at any time
+// Not here:    the counting → heap/census.h, mallinfo and its like → front/glibc_control.c
+#ifndef MI_FRONT_STATS_H
+#define MI_FRONT_STATS_H
+
+#include "base/platform.h"
+
+// Prints one row for each size class in use, then memory and process figures. `out` gets whole lines, several in one
+// call; NULL: they go where messages go (front/report.h).
+void mi__stats_print(void (*out)(const char *text, void *arg), void *arg);
+
+#endif
