@@ -272,7 +272,7 @@ mi_decl_extension mi_decl_export void mi_collect(bool force) mi_attr_noexcept;
 /*
  * Called now and then when a thread allocates, so that a runtime can free what it put off: `force` in mi_collect(true),
  * `heartbeat` counts the calls. The function may allocate and free; it is not called again from within itself.
- * NULL: no function.
+ * NULL: no function. To be set before other threads allocate.
  */
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
@@ -321,7 +321,7 @@ mi_decl_export void mi_stats_print_out(mi_output_fun *out, void *arg) mi_attr_no
 /*
  * All of these happen by themselves. mi_process_init sets the library up now; mi_thread_init gives the calling
  * thread what it needs to allocate; mi_thread_done takes that back, and the next allocation of the thread starts
- * anew; mi_process_done gives back what can be given back. Calling them more than once is fine.
+ * anew; mi_process_done prints the statistics that MIMALLOC_SHOW_STATS asks for. Calling them more than once is fine.
  */
 mi_decl_export void mi_process_init(void) mi_attr_noexcept;
 mi_decl_export void mi_process_done(void) mi_attr_noexcept;

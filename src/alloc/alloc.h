@@ -30,7 +30,7 @@ MI_NODISCARD void *mi__realloc(void *p, size_t size, bool zeroed);
 MI_NODISCARD void *mi__realloc_aligned(void *p, size_t size, size_t align, size_t offset, bool zeroed);
 
 // `p` when the block can hold `size` bytes where it is, else NULL; errno is not touched.
-void *mi__expand(void *p, size_t size);
+void *mi__realloc_in_place(void *p, size_t size);
 
 // Frees `p`; NULL is fine, any thread. errno is preserved. `call` names the function for a report.
 void mi__free(void *p);

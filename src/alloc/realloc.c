@@ -103,7 +103,7 @@ mi__realloc_aligned(void *p, size_t size, size_t align, size_t offset, bool zero
 }
 
 void *
-mi__expand(void *p, size_t size)
+mi__realloc_in_place(void *p, size_t size)
 {
     if (p == NULL) {
         return NULL;

@@ -36,8 +36,12 @@ mi__purge_poll(bool force)
     }
     // The deadline goes first: what is released from here on sets the next one.
     atomic_set_relaxed(&deadline_ms, 0);
-    size_t bytes = mi__slices_purge();
+    bool left;
+    size_t bytes = mi__slices_purge(force, &left);
     mi__purge_count(bytes);
+    if (left) {
+        mi__purge_schedule();
+    }
     // release: pairs with the acquire above.
     atomic_set_release(&purging, false);
     return bytes;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // purge.h — when free slices go back to the system.
 //
-// The first release after a purge sets a deadline, `purge_delay_ms` away; the first poll after it purges all that is free then.
+// A release sets a deadline, `purge_delay_ms` away, unless one stands. The first poll after it purges what has been free since the poll
+// before, and sets the next deadline while something is left: a slice is thus purged one to two delays after its release.
 //
 // Owns:        the deadline and the count of bytes returned
 // Threads:     any; one thread purges at a time, others go on
-// Invariants:  U1 slices that are free and dirty are purged by the first poll after the deadline
+// Invariants:  U1 while free slices are dirty, a deadline stands (delays of −1 apart)
 // Not here:    how slices are purged → arena/slices.c
 #ifndef MI_ARENA_PURGE_H
 #define MI_ARENA_PURGE_H

@@ -33,7 +33,7 @@ bitmap_bytes(size_t slices)
 static size_t
 header_bytes(size_t slices)
 {
-    return 2 * bitmap_bytes(slices) + GUARD_BYTES + align_up(slices * DESCRIPTOR_SIZE, GUARD_BYTES) + GUARD_BYTES;
+    return 3 * bitmap_bytes(slices) + GUARD_BYTES + align_up(slices * DESCRIPTOR_SIZE, GUARD_BYTES) + GUARD_BYTES;
 }
 
 // Lays a region with `slices` slices into fresh address space; slices start on a chunk boundary.
@@ -49,8 +49,10 @@ reserve_region(region_t *region, size_t slices)
     }
     region->base = start + header;
     region->descriptors = region->base - GUARD_BYTES - align_up(slices * DESCRIPTOR_SIZE, GUARD_BYTES);
-    region->dirty = (void *)(region->descriptors - GUARD_BYTES - bitmap_bytes(slices));
-    region->used = (void *)(region->descriptors - GUARD_BYTES - 2 * bitmap_bytes(slices));
+    char *bitmaps = region->descriptors - GUARD_BYTES - 3 * bitmap_bytes(slices);
+    region->used = (void *)bitmaps;
+    region->dirty = (void *)(bitmaps + bitmap_bytes(slices));
+    region->aged = (void *)(bitmaps + 2 * bitmap_bytes(slices));
     region->slices = slices;
     region->reserved_bytes = total;
     return true;
@@ -71,6 +73,7 @@ static bool
 commit_slices(region_t *region, size_t from, size_t to)
 {
     return commit_part(region->used, from / 8, to / 8) && commit_part(region->dirty, from / 8, to / 8) &&
+           commit_part(region->aged, from / 8, to / 8) &&
            commit_part(region->descriptors, from << DESCRIPTOR_SHIFT, to << DESCRIPTOR_SHIFT) &&
            commit_part(region->base, from << SLICE_SHIFT, to << SLICE_SHIFT);
 }
@@ -228,5 +231,5 @@ size_t
 mi__region_metadata_bytes(void)
 {
     size_t slices = mi__region_committed_bytes() >> SLICE_SHIFT;
-    return (slices << DESCRIPTOR_SHIFT) + 2 * (slices / 8);
+    return (slices << DESCRIPTOR_SHIFT) + 3 * (slices / 8);
 }

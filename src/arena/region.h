@@ -34,6 +34,7 @@ typedef struct region_t {
     size_t slices;
     _Atomic(uint64_t) *used;  // one bit a slice: 1 = handed out (or being purged)
     _Atomic(uint64_t) *dirty; // one bit a slice: 1 = may hold something else than zeros
+    _Atomic(uint64_t) *aged;  // one bit a slice: 1 = was free already when the purger came by the last time
     size_t reserved_bytes;
     // [atomic: any thread]
     _Atomic(size_t) committed;

@@ -11,7 +11,10 @@
 //   | S3 | 1   | 1     | in use              | → S2 release                                  |
 //   | S4 | 1   | 1     | being purged        | → S1 purge done (dirty cleared, then used)    |
 //
-// Owns:        region_t.used, .dirty, .first_room
+// A slice that is free when the purger comes by is marked as aged; a claim takes the mark away. What the purger finds marked has
+// been free for a whole delay: memory that goes in and out of use is not given back and faulted in again.
+//
+// Owns:        region_t.used, .dirty, .aged, .first_room
 // Threads:     any
 // Invariants:  see slices.h
 // Not here:    when to purge → arena/purge.c
@@ -85,15 +88,18 @@ release_bits(_Atomic(uint64_t) *word, uint64_t mask)
     atomic_and_release(word, ~mask);
 }
 
-// Marks claimed slices dirty; true when all of them read as zero.
+// Marks claimed slices dirty and young; true when all of them read as zero.
 static bool
-soil_bits(_Atomic(uint64_t) *word, uint64_t mask)
+soil_bits(region_t *region, size_t chunk, uint64_t mask)
 {
-    uint64_t seen = atomic_get_relaxed(word);
-    if ((seen & mask) != mask) {
-        atomic_or_relaxed(word, mask);
+    uint64_t dirty = atomic_get_relaxed(&region->dirty[chunk]);
+    if ((dirty & mask) != mask) {
+        atomic_or_relaxed(&region->dirty[chunk], mask);
     }
-    return (seen & mask) == 0;
+    if ((atomic_get_relaxed(&region->aged[chunk]) & mask) != 0) {
+        atomic_and_relaxed(&region->aged[chunk], ~mask);
+    }
+    return (dirty & mask) == 0;
 }
 
 // Finds and claims a run within one chunk; the slice's index in the region, or SIZE_MAX.
@@ -224,7 +230,7 @@ soil_range(region_t *region, size_t slice, size_t count)
 {
     bool zero = true;
     for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
-        zero = soil_bits(&region->dirty[chunk], chunk_mask(slice, count, chunk)) && zero;
+        zero = soil_bits(region, chunk, chunk_mask(slice, count, chunk)) && zero;
     }
     return zero;
 }
@@ -326,21 +332,35 @@ purge_run(region_t *region, size_t chunk, unsigned bit, unsigned count)
     return purged ? bytes : 0;
 }
 
-size_t
-mi__slices_purge(void)
+static size_t
+purge_chunk(region_t *region, size_t chunk, bool all, bool *left)
 {
     size_t bytes = 0;
+    uint64_t candidates = atomic_get_relaxed(&region->dirty[chunk]) & ~atomic_get_relaxed(&region->used[chunk]);
+    uint64_t bits = all ? candidates : candidates & atomic_get_relaxed(&region->aged[chunk]);
+    if ((candidates & ~bits) != 0) {
+        *left = true;
+        atomic_or_relaxed(&region->aged[chunk], candidates & ~bits);
+    }
+    while (bits != 0) {
+        unsigned bit = lowest_bit(bits);
+        uint64_t above = ~(bits >> bit);
+        unsigned count = above == 0 ? 64 : lowest_bit(above);
+        bytes += purge_run(region, chunk, bit, count);
+        bits &= ~(low_mask(count) << bit);
+    }
+    return bytes;
+}
+
+size_t
+mi__slices_purge(bool all, bool *left)
+{
+    size_t bytes = 0;
+    *left = false;
     for (size_t i = 0, n = mi__region_count(); i < n; i++) {
         region_t *region = mi__region_at(i);
         for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
-            uint64_t bits = atomic_get_relaxed(&region->dirty[chunk]) & ~atomic_get_relaxed(&region->used[chunk]);
-            while (bits != 0) {
-                unsigned bit = lowest_bit(bits);
-                uint64_t above = ~(bits >> bit);
-                unsigned count = above == 0 ? 64 : lowest_bit(above);
-                bytes += purge_run(region, chunk, bit, count);
-                bits &= ~(low_mask(count) << bit);
-            }
+            bytes += purge_chunk(region, chunk, all, left);
         }
     }
     return bytes;

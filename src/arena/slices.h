@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // slices.h — handing out runs of slices, and taking them back.
 //
-// Owns:        the bitmaps `used` and `dirty` of every region
+// Owns:        the bitmaps `used`, `dirty` and `aged` of every region
 // Threads:     any; lock-free
 // Invariants:  S1 a slice whose `used` bit is set belongs to exactly one claimer
 //              S2 a slice with `used` and `dirty` clear reads as zero
@@ -27,8 +27,9 @@ void mi__slices_release(char *start, size_t count);
 // Claims the `more` slices right behind a run of `count` slices at `start`; they may hold anything. False when they are not free.
 MI_NODISCARD bool mi__slices_claim_behind(char *start, size_t count, size_t more);
 
-// Gives the memory of up to all free slices that are dirty back to the system; returns the bytes.
-size_t mi__slices_purge(void);
+// Gives the memory of free slices back to the system: of those that were free at the last call already and were not in use since, or
+// of all of them. Returns the bytes; `*left` tells whether dirty slices are left for another call.
+size_t mi__slices_purge(bool all, bool *left);
 
 // Bytes of free slices below the frontiers, and of these the ones that still hold memory.
 void mi__slices_count(size_t *free_bytes, size_t *dirty_bytes);

@@ -24,19 +24,17 @@ enum {
     GRANULE_SHIFT = 4,
     SMALL_MAX = 1024, // sizes that are looked up in a table by granule
     SMALL_GRANULES = SMALL_MAX / GRANULE,
-    BLOCK_MAX = 512 * 1024, // larger blocks are singletons: a page of their own
+    BLOCK_MAX = 64 * 1024, // larger blocks are singletons: a page of their own
 
-    SMALL_PAGE_SLICES = 1,   //  64 KiB
-    MEDIUM_PAGE_SLICES = 8,  // 512 KiB
-    LARGE_PAGE_SLICES = 64,  //   4 MiB
+    SMALL_PAGE_SLICES = 1,  //  64 KiB, for blocks up to 4 KiB
+    MEDIUM_PAGE_SLICES = 8, // 512 KiB, for the others
     SMALL_PAGE_BLOCK_MAX = 4 * 1024,
-    MEDIUM_PAGE_BLOCK_MAX = 64 * 1024,
 
     // Size classes: multiples of GRANULE to 128, then eight steps for each doubling up to BLOCK_MAX.
     CLASS_LINEAR_MAX = 128,
     CLASS_LINEAR_COUNT = CLASS_LINEAR_MAX / GRANULE,
     CLASS_STEPS_SHIFT = 3,
-    CLASS_COUNT = CLASS_LINEAR_COUNT + ((19 - 7) << CLASS_STEPS_SHIFT), // 2^7 … 2^19
+    CLASS_COUNT = CLASS_LINEAR_COUNT + ((16 - 7) << CLASS_STEPS_SHIFT), // 2^7 … 2^16
 };
 
 // What happens when the program misuses the library (front/report.c).
@@ -66,10 +64,9 @@ extern MI_HIDDEN conf_t mi__conf;
 
 _Static_assert((1 << DESCRIPTOR_SHIFT) == DESCRIPTOR_SIZE, "descriptors are found by a shift");
 _Static_assert((1 << GRANULE_SHIFT) == GRANULE, "granules are counted by a shift");
-_Static_assert(BLOCK_MAX == 1 << 19, "CLASS_COUNT counts the doublings up to BLOCK_MAX");
+_Static_assert(BLOCK_MAX == 1 << 16, "CLASS_COUNT counts the doublings up to BLOCK_MAX");
 _Static_assert(SMALL_PAGE_BLOCK_MAX * 8 <= SMALL_PAGE_SLICES * SLICE_SIZE, "a page holds eight blocks at least");
-_Static_assert(MEDIUM_PAGE_BLOCK_MAX * 8 <= MEDIUM_PAGE_SLICES * SLICE_SIZE, "a page holds eight blocks at least");
-_Static_assert(BLOCK_MAX * 8 <= LARGE_PAGE_SLICES * SLICE_SIZE, "a page holds eight blocks at least");
-_Static_assert(LARGE_PAGE_SLICES <= CHUNK_SLICES, "pages are claimed within one bitmap word");
+_Static_assert(BLOCK_MAX * 8 <= MEDIUM_PAGE_SLICES * SLICE_SIZE, "a page holds eight blocks at least");
+_Static_assert(MEDIUM_PAGE_SLICES <= CHUNK_SLICES, "pages are claimed within one bitmap word");
 
 #endif

@@ -14,7 +14,8 @@
 #include "alloc/fast.h"
 #include "base/atomic.h"
 #include "base/format.h"
-#include "front/api.h"
+#include "base/hooks.h"
+#include "front/init.h"
 #include "front/report.h"
 #include "front/stats.h"
 #include "heap/census.h"
@@ -366,8 +367,8 @@ static _Atomic(void *) deferred_arg;
 static _Atomic(unsigned long long) deferred_beats;
 static MI_THREAD_LOCAL bool in_deferred_free;
 
-void
-mi__api_deferred_free(bool force)
+static void
+call_deferred_free(bool force)
 {
     // acquire: pairs with the release in mi_register_deferred_free: the function comes with its argument.
     mi_deferred_free_fun *fun = atomic_get_acquire(&deferred_free);
@@ -386,8 +387,10 @@ mi_register_deferred_free(mi_deferred_free_fun *fun, void *arg)
     // Never the old function with the new argument.
     atomic_set_relaxed(&deferred_free, NULL);
     atomic_set_relaxed(&deferred_arg, arg);
-    // release: pairs with the acquire in mi__api_deferred_free.
+    // release: pairs with the acquire in call_deferred_free.
     atomic_set_release(&deferred_free, fun);
+    // Not at start-up: programs that never come here have the hook that does nothing.
+    mi__hooks.deferred_free = call_deferred_free;
 }
 
 void
@@ -494,11 +497,11 @@ mi_thread_done(void)
 void
 mi_process_init(void)
 {
-    mi_thread_init();
+    mi__process_init();
 }
 
 void
 mi_process_done(void)
 {
-    (void)mi__collect(true);
+    mi__process_done();
 }

@@ -122,7 +122,7 @@ lower(char c)
 static bool
 is_word(const char *text, char end, const char *word)
 {
-    while (*text != 0 && *text != end && lower(*text) == *word) {
+    while (*text != 0 && *text != end && *word != '|' && lower(*text) == *word) {
         text++;
         word++;
     }

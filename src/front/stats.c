@@ -109,7 +109,8 @@ put_label(table_t *table, const char *label)
 static void
 put_seconds(table_t *table, int64_t ms)
 {
-    mi__format(&table->text, "%*lld.%03d s\n", BYTES_CHARS - 6, (long long)(ms / 1000), (int)(ms % 1000));
+    mi__format(&table->text, "%*lld.%03d s", BYTES_CHARS - 6, (long long)(ms / 1000), (int)(ms % 1000));
+    end_line(table);
 }
 
 // A memory figure on the left; its caller puts a process figure beside it.
@@ -136,8 +137,6 @@ put_figures(table_t *table, const census_t *census)
     put_memory(table, "free in it", census->free_bytes);
     put_label(table, "system time");
     put_seconds(table, usage.system_ms);
-    flush(table);
-
     put_memory(table, "not yet purged", census->purgeable_bytes);
     put_label(table, "resident");
     put_bytes(table, BYTES_CHARS, usage.resident_bytes);

@@ -448,11 +448,12 @@ read_mapping(reader_t *reader, mapping_t *mapping, char *name, size_t size)
     mapping->start = read_hex(reader);
     mapping->end = read_hex(reader);
     char c = read_char(reader);
+    bool readable = c == 'r';
     for (int spaces = 0; c != 0 && c != '\n' && (spaces < 4 || c == ' '); c = read_char(reader)) {
         spaces += c == ' ';
     }
     bool has_name = c != 0 && c != '\n';
-    mapping->of_file = has_name ? c == '/' : before.of_file && before.end == mapping->start;
+    mapping->of_file = has_name ? c == '/' : before.of_file && before.end == mapping->start && readable;
     if (has_name || !mapping->of_file) {
         size_t length = 0;
         for (; c != 0 && c != '\n'; c = read_char(reader)) {

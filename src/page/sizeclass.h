@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // sizeclass.h — from a size to its class, and what a class's blocks and pages measure.
 //
-// Classes are the multiples of 16 up to 128 bytes, then eight steps to each doubling: 144, 160, … 256, 288, … 512 KiB. A
+// Classes are the multiples of 16 up to 128 bytes, then eight steps to each doubling: 144, 160, … 256, 288, … 64 KiB. A
 // block above 128 bytes is thus at most 12.5% larger than asked. Rounding a size up to a multiple of a power of two A first
 // gives a class whose block size is a multiple of A as well, so that aligned blocks need no room to spare.
 //
@@ -52,10 +52,7 @@ sizeclass_block_size(unsigned class)
 static inline size_t
 sizeclass_page_slices(unsigned class)
 {
-    size_t block_size = sizeclass_block_size(class);
-    return block_size <= SMALL_PAGE_BLOCK_MAX    ? SMALL_PAGE_SLICES
-           : block_size <= MEDIUM_PAGE_BLOCK_MAX ? MEDIUM_PAGE_SLICES
-                                                 : LARGE_PAGE_SLICES;
+    return sizeclass_block_size(class) <= SMALL_PAGE_BLOCK_MAX ? SMALL_PAGE_SLICES : MEDIUM_PAGE_SLICES;
 }
 
 #endif

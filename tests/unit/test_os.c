@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "os/os.h"
+#include "unit.h"
 
 enum { ERRNO_MARK = 77 };
 static const size_t MIB = 1024 * 1024;
@@ -304,6 +302,108 @@ usage_follows_what_the_process_does(void **state)
     assert_true(after.page_faults > before.page_faults);
     assert_true(after.elapsed_ms >= before.elapsed_ms && before.elapsed_ms >= 0);
     assert_true(after.user_ms >= before.user_ms && after.system_ms >= before.system_ms);
+}
+
+// ---- what lies at an address ---------------------------------------------------------------
+
+static char zeroed_data[256 * 1024];
+static int written_data = 1;
+
+static os_place_t
+place(const void *p)
+{
+    char name[256];
+    return mi__os_place(p, name, sizeof name);
+}
+
+static void
+files_have_their_name(void **state)
+{
+    (void)state;
+    char name[256];
+    char self[256] = {0};
+    assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    const void *of_this_program[] = {"text", &written_data, zeroed_data + sizeof zeroed_data / 2,
+                                     (const void *)(uintptr_t)files_have_their_name};
+    for (size_t i = 0; i < 4; i++) {
+        errno = ERRNO_MARK;
+        assert_int_equal(mi__os_place(of_this_program[i], name, sizeof name), OS_PLACE_FILE);
+        assert_string_equal(name, self);
+        assert_int_equal(errno, ERRNO_MARK);
+    }
+    char beginning[4];
+    assert_int_equal(mi__os_place(&written_data, beginning, sizeof beginning), OS_PLACE_FILE);
+    assert_memory_equal(beginning, self, 3);
+    assert_int_equal(beginning[3], 0);
+}
+
+static void *
+look_at_stacks(void *local_of_main)
+{
+    int local = 0;
+    assert_int_equal(place(&local), OS_PLACE_STACK);
+    assert_int_equal(place(local_of_main), OS_PLACE_OTHER);
+    return NULL;
+}
+
+static void
+memory_has_its_kind(void **state)
+{
+    (void)state;
+    int local = 0;
+    size_t page = mi__os_page_size();
+    assert_int_equal(place(&local), OS_PLACE_STACK);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, look_at_stacks, &local), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+
+    // With guards around, so that it is one mapping, behind no file's.
+    char *anonymous = mi__os_reserve(3 * page, page);
+    assert_non_null(anonymous);
+    assert_true(mi__os_commit(anonymous + page, page));
+    assert_int_equal(place(anonymous + page), OS_PLACE_ANONYMOUS);
+    mi__os_unreserve(anonymous, 3 * page);
+    assert_int_equal(place(anonymous + page), OS_PLACE_NOTHING);
+
+    assert_int_equal(place(NULL), OS_PLACE_NOTHING);
+    assert_int_equal(place((const void *)(UINTPTR_MAX / 2 + 4096)), OS_PLACE_NOTHING);
+    char *top = sbrk((intptr_t)page);
+    if (top != (void *)-1) {
+        assert_int_equal(place(top), OS_PLACE_BREAK);
+    }
+}
+
+static int
+look_without_files(void)
+{
+    struct rlimit none = {0, 0};
+    char name[16] = "x";
+    setrlimit(RLIMIT_NOFILE, &none);
+    errno = ERRNO_MARK;
+    os_usage_t usage;
+    mi__os_usage(&usage);
+    return mi__os_place(name, name, sizeof name) == OS_PLACE_UNKNOWN && name[0] == 0 && errno == ERRNO_MARK &&
+                   usage.resident_bytes == 0
+               ? 0
+               : 1;
+}
+
+static void
+without_a_descriptor_nothing_is_known(void **state)
+{
+    (void)state;
+    assert_int_equal(status_in_child(look_without_files), 0);
+}
+
+static void
+the_program_has_a_name(void **state)
+{
+    (void)state;
+    assert_string_equal(mi__os_program_name(), program_invocation_short_name);
+    char *before = program_invocation_short_name;
+    program_invocation_short_name = NULL;
+    assert_string_equal(mi__os_program_name(), "?");
+    program_invocation_short_name = before;
 }
 
 // ---- standard error ------------------------------------------------------------------------
@@ -598,30 +698,30 @@ run_thread(void *(*body)(void *))
 static void *
 arm_once(void *unused)
 {
-    mi__os_thread_on_exit((void *)(uintptr_t)"a");
+    mi__os_thread_on_exit((void *)(uintptr_t) "a");
     return unused;
 }
 
 static void *
 arm_twice(void *unused)
 {
-    mi__os_thread_on_exit((void *)(uintptr_t)"a");
-    mi__os_thread_on_exit((void *)(uintptr_t)"b");
+    mi__os_thread_on_exit((void *)(uintptr_t) "a");
+    mi__os_thread_on_exit((void *)(uintptr_t) "b");
     return unused;
 }
 
 static void *
 arm_nested(void *unused)
 {
-    enter_again_with = (void *)(uintptr_t)"n";
-    mi__os_thread_on_exit((void *)(uintptr_t)"a");
+    enter_again_with = (void *)(uintptr_t) "n";
+    mi__os_thread_on_exit((void *)(uintptr_t) "a");
     return unused;
 }
 
 static void *
 arm_beside_the_program(void *unused)
 {
-    mi__os_thread_on_exit((void *)(uintptr_t)"a");
+    mi__os_thread_on_exit((void *)(uintptr_t) "a");
     pthread_setspecific(program_key, trace);
     return unused;
 }
@@ -737,6 +837,10 @@ main(int argc, char **argv)
         cmocka_unit_test(random_numbers_differ),
         cmocka_unit_test(ids_tell_process_and_thread),
         cmocka_unit_test(usage_follows_what_the_process_does),
+        cmocka_unit_test(files_have_their_name),
+        cmocka_unit_test(memory_has_its_kind),
+        cmocka_unit_test(without_a_descriptor_nothing_is_known),
+        cmocka_unit_test(the_program_has_a_name),
         cmocka_unit_test(standard_error_is_kept_for_those_who_close_it),
         cmocka_unit_test(variables_are_found_by_exact_name),
         cmocka_unit_test(variables_are_visited_by_prefix_in_either_case),
