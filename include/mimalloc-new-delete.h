@@ -2,10 +2,10 @@
 /*
  * mimalloc-new-delete.h - the operators new and delete of C++, all by mimalloc.
  *
- * Include it in exactly one source file of a program; the operators are then replaced in all of it. Not needed where the library is
- * preloaded or linked as libmimalloc.so, nor where mimalloc-new-delete.o is linked. Memory failures call the
- * new handler and throw std::bad_alloc as the standard says. With -fno-exceptions the throwing
- * forms fail as mi_new does.
+ * Include it in exactly one source file of a program; the operators are then replaced in all of it.
+ * Not needed where the library is preloaded or linked as libmimalloc.so, nor where
+ * mimalloc-new-delete.o is linked. Memory failures call the new handler and throw std::bad_alloc as
+ * the standard says. With -fno-exceptions the throwing forms fail as mi_new does.
  */
 #ifndef MIMALLOC_NEW_DELETE_H
 #define MIMALLOC_NEW_DELETE_H

@@ -2,9 +2,9 @@
 /*
  * mimalloc-override.h - makes one source file use mimalloc under the usual names.
  *
- * Include it after all headers of the system: it defines macros that take arguments, so `malloc(n)` becomes `mi_malloc(n)`,
- * while `&malloc` stays what it is. A block must be freed in a file that includes this header too, unless
- * the whole program uses mimalloc.
+ * Include it after all headers of the system: it defines macros that take arguments, so `malloc(n)`
+ * becomes `mi_malloc(n)`, while `&malloc` stays what it is. A block must be freed in a file that
+ * includes this header too, unless the whole program uses mimalloc.
  */
 #ifndef MIMALLOC_OVERRIDE_H
 #define MIMALLOC_OVERRIDE_H

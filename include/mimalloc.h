@@ -66,6 +66,9 @@
 #define mi_attr_alloc_align(p)
 #endif
 
+/* For functions that give a new block. */
+#define mi_decl_new mi_decl_nodiscard mi_decl_export mi_decl_restrict mi_attr_malloc
+
 /* bool is newer than C89; this keeps -pedantic silent about it. */
 #if defined(__GNUC__)
 #define mi_decl_extension __extension__
@@ -77,49 +80,49 @@
 extern "C" {
 #endif
 
+/* Attributes have a line of their own, which clang-format does not know. */
+/* clang-format off */
+
 /* ---- The standard functions ------------------------------------------------------------------ */
 
 /* A block of `size` bytes; its contents are not set. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_malloc(size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_new mi_attr_alloc_size(1) void *mi_malloc(size_t size) mi_attr_noexcept;
 
 /* A block of `count * size` bytes, all zero. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_calloc(size_t count, size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
+mi_decl_new mi_attr_alloc_size2(1, 2)
+void *mi_calloc(size_t count, size_t size) mi_attr_noexcept;
 
 /*
- * Changes the size of block `p` to `newsize` bytes and returns where it is now. The bytes up to the smaller
- * of both sizes stay as they are. NULL as `p` gives a new block. Size 0 gives a block of the smallest
- * size: it never just frees. When it fails, `p` stays valid and unchanged.
+ * Changes the size of block `p` to `newsize` bytes and returns where it is now. The bytes up to the
+ * smaller of both sizes stay as they are. NULL as `p` gives a new block. Size 0 gives a block of
+ * the smallest size: it never just frees. When it fails, `p` stays valid and unchanged.
  */
-mi_decl_nodiscard mi_decl_export void *mi_realloc(void *p, size_t newsize)
-    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
+void *mi_realloc(void *p, size_t newsize) mi_attr_noexcept;
 
 /*
- * `p` when its block can hold `newsize` bytes where it is, else NULL, which is not an error: errno is
- * left alone, and the block stays as it is. NULL as `p` gives NULL.
+ * `p` when its block can hold `newsize` bytes where it is, else NULL, which is not an error: errno
+ * is left alone, and the block stays as it is. NULL as `p` gives NULL.
  */
-mi_decl_nodiscard mi_decl_export void *mi_expand(void *p, size_t newsize)
-    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
+void *mi_expand(void *p, size_t newsize) mi_attr_noexcept;
 
 /* Frees block `p`; NULL does nothing. errno is preserved. */
 mi_decl_export void mi_free(void *p) mi_attr_noexcept;
 
 /* A block with a copy of the string `s`, its end included. NULL as `s` gives NULL. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict char *mi_strdup(const char *s)
-    mi_attr_noexcept mi_attr_malloc;
+mi_decl_new char *mi_strdup(const char *s) mi_attr_noexcept;
 
 /* The same, of the first `n` characters at most; `s` need not have an end within these. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict char *mi_strndup(const char *s, size_t n)
-    mi_attr_noexcept mi_attr_malloc;
+mi_decl_new char *mi_strndup(const char *s, size_t n) mi_attr_noexcept;
 
 /*
- * The absolute name of file `fname` without symbolic links, "." and "..", as realpath of POSIX. Written to
- * `resolved_name`, at least PATH_MAX characters, or to a new block when that is NULL. On failure NULL, and
- * errno as realpath sets it.
+ * The absolute name of file `fname` without symbolic links, "." and "..", as realpath of POSIX.
+ * Written to `resolved_name`, at least PATH_MAX characters, or to a new block when that is NULL. On
+ * failure NULL, and errno as realpath sets it.
  */
-mi_decl_nodiscard mi_decl_export char *mi_realpath(const char *fname, char *resolved_name)
-    mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+char *mi_realpath(const char *fname, char *resolved_name) mi_attr_noexcept;
 
 /* ---- More of the same ------------------------------------------------------------------------ */
 
@@ -128,125 +131,109 @@ mi_decl_nodiscard mi_decl_export char *mi_realpath(const char *fname, char *reso
 #define MI_SMALL_SIZE_MAX (MI_SMALL_WSIZE_MAX * sizeof(void *))
 
 /* mi_malloc and mi_zalloc for sizes that are known to be at most MI_SMALL_SIZE_MAX. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_malloc_small(size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_zalloc_small(size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_malloc_small(size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_zalloc_small(size_t size) mi_attr_noexcept;
 
 /* mi_free for blocks of the two functions above. */
 mi_decl_export void mi_free_small(void *p) mi_attr_noexcept;
 
 /* A block of `size` bytes, all zero. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_zalloc(size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_new mi_attr_alloc_size(1) void *mi_zalloc(size_t size) mi_attr_noexcept;
 
 /* A block of `count * size` bytes; its contents are not set. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_mallocn(size_t count, size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
+mi_decl_new mi_attr_alloc_size2(1, 2)
+void *mi_mallocn(size_t count, size_t size) mi_attr_noexcept;
 
 /* mi_realloc to `count * size` bytes. */
-mi_decl_nodiscard mi_decl_export void *mi_reallocn(void *p, size_t count, size_t size)
-    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3)
+void *mi_reallocn(void *p, size_t count, size_t size) mi_attr_noexcept;
 
 /* mi_realloc that frees `p` when it fails. */
-mi_decl_nodiscard mi_decl_export void *mi_reallocf(void *p, size_t newsize)
-    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
+void *mi_reallocf(void *p, size_t newsize) mi_attr_noexcept;
 
 /* Bytes that may be used at block `p`: at least the size asked for. 0 for NULL. */
-mi_decl_nodiscard mi_decl_export size_t mi_usable_size(const void *p) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+size_t mi_usable_size(const void *p) mi_attr_noexcept;
 
 /*
- * The usable size that a block of `size` bytes would have. Asking for that size from the start wastes
- * nothing. An impossible size is returned as it is. Allocates nothing.
+ * The usable size that a block of `size` bytes would have. Asking for that size from the start
+ * wastes nothing. An impossible size is returned as it is. Allocates nothing.
  */
-mi_decl_nodiscard mi_decl_export size_t mi_good_size(size_t size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+size_t mi_good_size(size_t size) mi_attr_noexcept;
 
 /* ---- Aligned blocks -------------------------------------------------------------------------- */
 
 /*
- * As the functions without `_aligned`, but the block's address is a multiple of `alignment`, any power of two.
- * The `_at` functions make the address plus `offset` a multiple of it instead. Resizing keeps the alignment
- * only if it is asked for again. All of these are freed by mi_free.
+ * As the functions without `_aligned`, but the block's address is a multiple of `alignment`, any
+ * power of two. The `_at` functions make the address plus `offset` a multiple of it instead.
+ * Resizing keeps the alignment only if it is asked for again. All of these are freed by mi_free.
  */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_malloc_aligned(size_t size, size_t alignment)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_malloc_aligned_at(size_t size, size_t alignment, size_t offset)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_zalloc_aligned(size_t size, size_t alignment)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_zalloc_aligned_at(size_t size, size_t alignment, size_t offset)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_calloc_aligned(size_t count, size_t size, size_t alignment)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2) mi_attr_alloc_align(3);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_calloc_aligned_at(size_t count, size_t size, size_t alignment, size_t offset)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
-mi_decl_nodiscard mi_decl_export void *
-mi_realloc_aligned(void *p, size_t newsize, size_t alignment)
-    mi_attr_noexcept mi_attr_alloc_size(2) mi_attr_alloc_align(3);
-mi_decl_nodiscard mi_decl_export void *
-mi_realloc_aligned_at(void *p, size_t newsize, size_t alignment, size_t offset)
-    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_new mi_attr_alloc_size(1) mi_attr_alloc_align(2)
+void *mi_malloc_aligned(size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_malloc_aligned_at(size_t size, size_t alignment, size_t offset) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1) mi_attr_alloc_align(2)
+void *mi_zalloc_aligned(size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_zalloc_aligned_at(size_t size, size_t alignment, size_t offset) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size2(1, 2) mi_attr_alloc_align(3)
+void *mi_calloc_aligned(size_t count, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size2(1, 2)
+void *mi_calloc_aligned_at(size_t count, size_t size, size_t alignment, size_t offset) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2) mi_attr_alloc_align(3)
+void *mi_realloc_aligned(void *p, size_t newsize, size_t alignment) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
+void *mi_realloc_aligned_at(void *p, size_t newsize, size_t alignment, size_t offset) mi_attr_noexcept;
 
 /* ---- Resizing blocks that are zero ----------------------------------------------------------- */
 
 /*
- * As the functions with `alloc` for `zalloc` and `calloc`, and bytes that the block gains are zero. Only for
- * blocks that were zero when allocated and always resized by these functions; NULL as `p` gives a zero block.
+ * As the functions with `alloc` for `zalloc` and `calloc`, and bytes that the block gains are zero.
+ * Only for blocks that were zero when allocated and always resized by these functions; NULL as `p`
+ * gives a zero block.
  */
-mi_decl_nodiscard mi_decl_export void *mi_rezalloc(void *p, size_t newsize)
-    mi_attr_noexcept mi_attr_alloc_size(2);
-mi_decl_nodiscard mi_decl_export void *mi_recalloc(void *p, size_t newcount, size_t size)
-    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
-mi_decl_nodiscard mi_decl_export void *
-mi_rezalloc_aligned(void *p, size_t newsize, size_t alignment)
-    mi_attr_noexcept mi_attr_alloc_size(2) mi_attr_alloc_align(3);
-mi_decl_nodiscard mi_decl_export void *
-mi_rezalloc_aligned_at(void *p, size_t newsize, size_t alignment, size_t offset)
-    mi_attr_noexcept mi_attr_alloc_size(2);
-mi_decl_nodiscard mi_decl_export void *
-mi_recalloc_aligned(void *p, size_t newcount, size_t size, size_t alignment)
-    mi_attr_noexcept mi_attr_alloc_size2(2, 3) mi_attr_alloc_align(4);
-mi_decl_nodiscard mi_decl_export void *
-mi_recalloc_aligned_at(void *p, size_t newcount, size_t size, size_t alignment, size_t offset)
-    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
+void *mi_rezalloc(void *p, size_t newsize) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3)
+void *mi_recalloc(void *p, size_t newcount, size_t size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2) mi_attr_alloc_align(3)
+void *mi_rezalloc_aligned(void *p, size_t newsize, size_t alignment) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
+void *mi_rezalloc_aligned_at(void *p, size_t newsize, size_t alignment, size_t offset) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3) mi_attr_alloc_align(4)
+void *mi_recalloc_aligned(void *p, size_t newcount, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3)
+void *mi_recalloc_aligned_at(void *p, size_t newcount, size_t size, size_t alignment,
+                             size_t offset) mi_attr_noexcept;
 
 /* ---- Functions that also tell block sizes ---------------------------------------------------- */
 
 /*
- * As the functions without the `u` (`z`: zeroed). The usable size of the block goes to `*block_size`, 0 when there is
- * none; mi_urealloc tells it before and after, mi_ufree what it was. Pointers to sizes may be NULL.
+ * As the functions without the `u` (`z`: zeroed). The usable size of the block goes to
+ * `*block_size`, 0 when there is none; mi_urealloc tells it before and after, mi_ufree what it was.
+ * Pointers to sizes may be NULL.
  */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_umalloc(size_t size, size_t *block_size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_uzalloc(size_t size, size_t *block_size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_ucalloc(size_t count, size_t size, size_t *block_size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
-mi_decl_nodiscard mi_decl_export void *
-mi_urealloc(void *p, size_t newsize, size_t *block_size_pre, size_t *block_size_post)
-    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_umalloc(size_t size, size_t *block_size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_uzalloc(size_t size, size_t *block_size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size2(1, 2)
+void *mi_ucalloc(size_t count, size_t size, size_t *block_size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
+void *mi_urealloc(void *p, size_t newsize, size_t *block_size_pre, size_t *block_size_post) mi_attr_noexcept;
 mi_decl_export void mi_ufree(void *p, size_t *block_size) mi_attr_noexcept;
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_umalloc_aligned(size_t size, size_t alignment, size_t *block_size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_uzalloc_aligned(size_t size, size_t alignment, size_t *block_size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_umalloc_small(size_t size, size_t *block_size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_uzalloc_small(size_t size, size_t *block_size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_new mi_attr_alloc_size(1) mi_attr_alloc_align(2)
+void *mi_umalloc_aligned(size_t size, size_t alignment, size_t *block_size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1) mi_attr_alloc_align(2)
+void *mi_uzalloc_aligned(size_t size, size_t alignment, size_t *block_size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_umalloc_small(size_t size, size_t *block_size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_uzalloc_small(size_t size, size_t *block_size) mi_attr_noexcept;
 
 /* ---- Blocks for a type ----------------------------------------------------------------------- */
 
@@ -263,48 +250,49 @@ mi_uzalloc_small(size_t size, size_t *block_size)
 mi_decl_nodiscard mi_decl_export int mi_version(void) mi_attr_noexcept;
 
 /*
- * Tidies up: blocks that other threads freed come home, empty pages are released, and free memory whose time has
- * come goes back to the system; with `force` all of it at once. Pages of threads that ended are included,
- * pages that another thread is using are not.
+ * Tidies up: blocks that other threads freed come home, empty pages are released, and free memory
+ * whose time has come goes back to the system; with `force` all of it at once. Pages of threads
+ * that ended are included, pages that another thread is using are not.
  */
 mi_decl_extension mi_decl_export void mi_collect(bool force) mi_attr_noexcept;
 
 /*
- * Called now and then when a thread allocates, so that a runtime can free what it put off: `force` in mi_collect(true),
- * `heartbeat` counts the calls. The function may allocate and free; it is not called again from within itself.
- * NULL: no function. To be set before other threads allocate.
+ * Called now and then when a thread allocates, so that a runtime can free what it put off: `force`
+ * in mi_collect(true), `heartbeat` counts the calls. The function may allocate and free; it is not
+ * called again from within itself. NULL: no function. To be set before other threads allocate.
  */
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wlong-long"
 #endif
-mi_decl_extension typedef void(mi_cdecl mi_deferred_free_fun)(bool force,
-                                                              unsigned long long heartbeat,
+mi_decl_extension typedef void(mi_cdecl mi_deferred_free_fun)(bool force, unsigned long long heartbeat,
                                                               void *arg);
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
 mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun *deferred_free, void *arg)
-    mi_attr_noexcept;
+                                              mi_attr_noexcept;
 
 /*
- * Sends all text of the library to `out`, in pieces of one line or more; NULL: to standard error, as at first.
- * The function is called one piece at a time, and must not expect the calling thread to be any special one.
+ * Sends all text of the library to `out`, in pieces of one line or more; NULL: to standard error,
+ * as at first. The function is called one piece at a time, and must not expect the calling thread
+ * to be any special one.
  */
 typedef void(mi_cdecl mi_output_fun)(const char *msg, void *arg);
 mi_decl_export void mi_register_output(mi_output_fun *out, void *arg) mi_attr_noexcept;
 
 /*
- * Called when something fails: ENOMEM no memory, EOVERFLOW an impossible size, EINVAL a pointer or alignment that
- * makes no sense, EAGAIN a block that is free already, EFAULT memory that was overwritten. NULL: no function.
+ * Called when something fails: ENOMEM no memory, EOVERFLOW an impossible size, EINVAL a pointer or
+ * alignment that makes no sense, EAGAIN a block that is free already, EFAULT memory that was
+ * overwritten. NULL: no function.
  */
 typedef void(mi_cdecl mi_error_fun)(int err, void *arg);
 mi_decl_export void mi_register_error(mi_error_fun *fun, void *arg) mi_attr_noexcept;
 
 /*
- * Figures of the process: milliseconds since start, spent in user and in system mode; bytes resident now and at the
- * peak; bytes that the library has made accessible now and at the peak; page faults. Any may be NULL; 0 where the system
- * does not tell.
+ * Figures of the process: milliseconds since start, spent in user and in system mode; bytes
+ * resident now and at the peak; bytes that the library has made accessible now and at the peak;
+ * page faults. Any may be NULL; 0 where the system does not tell.
  */
 mi_decl_export void mi_process_info(size_t *elapsed_msecs, size_t *user_msecs, size_t *system_msecs,
                                     size_t *current_rss, size_t *peak_rss, size_t *current_commit,
@@ -319,9 +307,10 @@ mi_decl_export void mi_stats_print(void *ignored) mi_attr_noexcept;
 mi_decl_export void mi_stats_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
 
 /*
- * All of these happen by themselves. mi_process_init sets the library up now; mi_thread_init gives the calling
- * thread what it needs to allocate; mi_thread_done takes that back, and the next allocation of the thread starts
- * anew; mi_process_done prints the statistics that MIMALLOC_SHOW_STATS asks for. Calling them more than once is fine.
+ * All of these happen by themselves. mi_process_init sets the library up now; mi_thread_init gives
+ * the calling thread what it needs to allocate; mi_thread_done takes that back, and the next
+ * allocation of the thread starts anew; mi_process_done prints the statistics that
+ * MIMALLOC_SHOW_STATS asks for. Calling them more than once is fine.
  */
 mi_decl_export void mi_process_init(void) mi_attr_noexcept;
 mi_decl_export void mi_process_done(void) mi_attr_noexcept;
@@ -334,97 +323,96 @@ mi_decl_export void mi_thread_done(void) mi_attr_noexcept;
 mi_decl_export void mi_cfree(void *p) mi_attr_noexcept;
 
 /* mi_expand, with errno = ENOMEM when the block can't hold that much. */
-mi_decl_nodiscard mi_decl_export void *mi__expand(void *p, size_t newsize)
-    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
+void *mi__expand(void *p, size_t newsize) mi_attr_noexcept;
 
 /* Other names of mi_usable_size and mi_good_size. */
-mi_decl_nodiscard mi_decl_export size_t mi_malloc_size(const void *p) mi_attr_noexcept;
-mi_decl_nodiscard mi_decl_export size_t mi_malloc_usable_size(const void *p) mi_attr_noexcept;
-mi_decl_nodiscard mi_decl_export size_t mi_malloc_good_size(size_t size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+size_t mi_malloc_size(const void *p) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+size_t mi_malloc_usable_size(const void *p) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+size_t mi_malloc_good_size(size_t size) mi_attr_noexcept;
 
 /*
- * Stores an aligned block in `*p` and returns 0; or returns EINVAL when `alignment` is no power of two or no
- * multiple of sizeof(void*), ENOMEM when there is no memory. `*p` is then left as it was, errno always.
+ * Stores an aligned block in `*p` and returns 0; or returns EINVAL when `alignment` is no power of
+ * two or no multiple of sizeof(void*), ENOMEM when there is no memory. `*p` is then left as it was,
+ * errno always.
  */
 mi_decl_export int mi_posix_memalign(void **p, size_t alignment, size_t size) mi_attr_noexcept;
 
-/* Aligned blocks by other names and orders of arguments; `size` need not be a multiple of `alignment`. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_memalign(size_t alignment, size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_aligned_alloc(size_t alignment, size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(1);
+/* Aligned blocks by other names; `size` need not be a multiple of `alignment`. */
+mi_decl_new mi_attr_alloc_size(2) mi_attr_alloc_align(1)
+void *mi_memalign(size_t alignment, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2) mi_attr_alloc_align(1)
+void *mi_aligned_alloc(size_t alignment, size_t size) mi_attr_noexcept;
 
-/* A block at the start of an OS page; mi_pvalloc also rounds the size up to whole OS pages, one at least. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_valloc(size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_pvalloc(size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+/* A block at the start of an OS page; mi_pvalloc also rounds the size up to OS pages, at least one. */
+mi_decl_new mi_attr_alloc_size(1) void *mi_valloc(size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_pvalloc(size_t size) mi_attr_noexcept;
 
-/* mi_reallocn by its BSD and POSIX name; errno is ENOMEM, as POSIX says, also when the product overflows. */
-mi_decl_nodiscard mi_decl_export void *mi_reallocarray(void *p, size_t count, size_t size)
-    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+/* mi_reallocn by its POSIX name: errno is ENOMEM, as POSIX says, also when the product overflows. */
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3)
+void *mi_reallocarray(void *p, size_t count, size_t size) mi_attr_noexcept;
 
 /*
- * The same as on NetBSD: `p` points to the pointer to the block, which is updated. A product of 0 frees the block and makes
- * the pointer NULL. Returns 0, or ENOMEM, EOVERFLOW (the product) or EINVAL (`p` is NULL) with the
- * block as it was. errno is never changed.
+ * The same as on NetBSD: `p` points to the pointer to the block, which is updated. A product of 0
+ * frees the block and makes the pointer NULL. Returns 0, or ENOMEM, EOVERFLOW (the product) or
+ * EINVAL (`p` is NULL) with the block as it was. errno is never changed.
  */
-mi_decl_nodiscard mi_decl_export int mi_reallocarr(void *p, size_t count, size_t size)
-    mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+int mi_reallocarr(void *p, size_t count, size_t size) mi_attr_noexcept;
 
 /* mi_recalloc_aligned and mi_recalloc_aligned_at by their Windows names. */
-mi_decl_nodiscard mi_decl_export void *
-mi_aligned_recalloc(void *p, size_t newcount, size_t size, size_t alignment)
-    mi_attr_noexcept mi_attr_alloc_size2(2, 3) mi_attr_alloc_align(4);
-mi_decl_nodiscard mi_decl_export void *
-mi_aligned_offset_recalloc(void *p, size_t newcount, size_t size, size_t alignment, size_t offset)
-    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3) mi_attr_alloc_align(4)
+void *mi_aligned_recalloc(void *p, size_t newcount, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3)
+void *mi_aligned_offset_recalloc(void *p, size_t newcount, size_t size, size_t alignment,
+                                 size_t offset) mi_attr_noexcept;
 
-/* mi_free for callers that know the size they asked for, or the alignment; a size that can't be right is reported. */
+/* mi_free for callers that know the size they asked for, or the alignment. */
 mi_decl_export void mi_free_size(void *p, size_t size) mi_attr_noexcept;
 mi_decl_export void mi_free_size_aligned(void *p, size_t size, size_t alignment) mi_attr_noexcept;
 mi_decl_export void mi_free_aligned(void *p, size_t alignment) mi_attr_noexcept;
 
 /*
- * Stores a copy of the environment variable `name` in `*buf`, its length with the end in `*size` (may be NULL); NULL and 0
- * when there is none. Returns 0, EINVAL (`buf` or `name` is NULL) or ENOMEM. The environment must not change meanwhile.
- * It is empty in processes that run with more rights than their caller. mi_wdupenv_s is for Windows: EINVAL elsewhere.
+ * Stores a copy of the environment variable `name` in `*buf`, its length with the end in `*size`
+ * (may be NULL); NULL and 0 when there is none. Returns 0, EINVAL (`buf` or `name` is NULL) or
+ * ENOMEM. The environment must not change meanwhile. It is empty in processes that run with more
+ * rights than their caller. mi_wdupenv_s is for Windows: EINVAL elsewhere.
  */
 mi_decl_export int mi_dupenv_s(char **buf, size_t *size, const char *name) mi_attr_noexcept;
 mi_decl_export int mi_wdupenv_s(unsigned short **buf, size_t *size, const unsigned short *name)
-    mi_attr_noexcept;
+                                mi_attr_noexcept;
 
 /* Copies of strings of 16-bit characters and of multibyte strings, as mi_strdup. */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict unsigned short *
-mi_wcsdup(const unsigned short *s) mi_attr_noexcept mi_attr_malloc;
-mi_decl_nodiscard mi_decl_export mi_decl_restrict unsigned char *
-mi_mbsdup(const unsigned char *s) mi_attr_noexcept mi_attr_malloc;
+mi_decl_new unsigned short *mi_wcsdup(const unsigned short *s) mi_attr_noexcept;
+mi_decl_new unsigned char *mi_mbsdup(const unsigned char *s) mi_attr_noexcept;
 
 /* ---- C++ ------------------------------------------------------------------------------------- */
 
 /*
- * Blocks as `operator new` gives them. When there is no memory, the new handler is called and it is tried again; when there
- * is no handler (or count * size overflows, or the alignment is no power of two) std::bad_alloc is thrown. In a
- * program without a C++ runtime (and in a fully static one that links none of its exceptions) the
- * failure is reported and the process aborts. The `_nothrow` functions call no handler and return NULL.
+ * Blocks as `operator new` gives them. When there is no memory, the new handler is called and it is
+ * tried again; when there is no handler (or count * size overflows, or the alignment is no power of
+ * two) std::bad_alloc is thrown. In a program without a C++ runtime (and in a fully static one that
+ * links none of its exceptions) the failure is reported and the process aborts. The `_nothrow`
+ * functions call no handler and return NULL.
  */
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_new(size_t size)
-    mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_new_aligned(size_t size, size_t alignment)
-    mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_new_nothrow(size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *
-mi_new_aligned_nothrow(size_t size, size_t alignment)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void *mi_new_n(size_t count, size_t size)
-    mi_attr_malloc mi_attr_alloc_size2(1, 2);
-mi_decl_nodiscard mi_decl_export void *mi_new_realloc(void *p, size_t newsize)
-    mi_attr_alloc_size(2);
-mi_decl_nodiscard mi_decl_export void *mi_new_reallocn(void *p, size_t newcount, size_t size)
-    mi_attr_alloc_size2(2, 3);
+mi_decl_new mi_attr_alloc_size(1) void *mi_new(size_t size);
+mi_decl_new mi_attr_alloc_size(1) mi_attr_alloc_align(2)
+void *mi_new_aligned(size_t size, size_t alignment);
+mi_decl_new mi_attr_alloc_size(1)
+void *mi_new_nothrow(size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(1) mi_attr_alloc_align(2)
+void *mi_new_aligned_nothrow(size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size2(1, 2) void *mi_new_n(size_t count, size_t size);
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
+void *mi_new_realloc(void *p, size_t newsize);
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3)
+void *mi_new_reallocn(void *p, size_t newcount, size_t size);
+
+/* clang-format on */
 
 #ifdef __cplusplus
 } /* extern "C" */
@@ -437,8 +425,9 @@ mi_decl_nodiscard mi_decl_export void *mi_new_reallocn(void *p, size_t newcount,
 #endif
 
 /*
- * An allocator for the containers of the standard library: std::vector<int, mi_stl_allocator<int> >. Stateless, so any
- * of them can free what another allocated. Honours the alignment of T. Fails as mi_new does.
+ * An allocator for containers of the standard library, as in std::vector<T, mi_stl_allocator<T> >.
+ * Stateless, so any of them can free what another allocated. Honours the alignment of T. Fails as
+ * mi_new does.
  */
 template <class T> struct mi_stl_allocator {
     typedef T value_type;
@@ -461,12 +450,27 @@ template <class T> struct mi_stl_allocator {
     mi_stl_allocator() mi_attr_noexcept {}
     mi_stl_allocator(const mi_stl_allocator &) mi_attr_noexcept {}
     template <class U> mi_stl_allocator(const mi_stl_allocator<U> &) mi_attr_noexcept {}
-    mi_stl_allocator &operator=(const mi_stl_allocator &) mi_attr_noexcept { return *this; }
+    mi_stl_allocator &operator=(const mi_stl_allocator &) mi_attr_noexcept
+    {
+        return *this;
+    }
 
-    mi_stl_allocator select_on_container_copy_construction() const { return *this; }
-    pointer address(reference x) const { return &x; }
-    const_pointer address(const_reference x) const { return &x; }
-    size_type max_size() const mi_attr_noexcept { return ~size_type(0) / 2 / sizeof(T); }
+    mi_stl_allocator select_on_container_copy_construction() const
+    {
+        return *this;
+    }
+    pointer address(reference x) const
+    {
+        return &x;
+    }
+    const_pointer address(const_reference x) const
+    {
+        return &x;
+    }
+    size_type max_size() const mi_attr_noexcept
+    {
+        return ~size_type(0) / 2 / sizeof(T);
+    }
 
     mi_decl_nodiscard T *allocate(size_type count, const void * = 0)
     {
@@ -476,17 +480,29 @@ template <class T> struct mi_stl_allocator {
         }
         return static_cast<T *>(mi_new_aligned(count * sizeof(T), __alignof__(T)));
     }
-    void deallocate(T *p, size_type = 0) mi_attr_noexcept { mi_free(p); }
+    void deallocate(T *p, size_type = 0) mi_attr_noexcept
+    {
+        mi_free(p);
+    }
 
 #if __cplusplus >= 201103L
     template <class U, class... Args> void construct(U *p, Args &&...args)
     {
         ::new (static_cast<void *>(p)) U(std::forward<Args>(args)...);
     }
-    template <class U> void destroy(U *p) mi_attr_noexcept { p->~U(); }
+    template <class U> void destroy(U *p) mi_attr_noexcept
+    {
+        p->~U();
+    }
 #else
-    void construct(pointer p, const_reference value) { ::new (static_cast<void *>(p)) T(value); }
-    void destroy(pointer p) { p->~T(); }
+    void construct(pointer p, const_reference value)
+    {
+        ::new (static_cast<void *>(p)) T(value);
+    }
+    void destroy(pointer p)
+    {
+        p->~T();
+    }
 #endif
 };
 

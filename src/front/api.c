@@ -4,11 +4,11 @@
 // Owns:        the deferred-free function of the program
 // Threads:     any
 // Not here:    POSIX and Windows names → front/posix.c, C++ → front/new.c, malloc itself → front/override.c
-#include "mimalloc.h"
-
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "mimalloc.h"
 
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
@@ -370,7 +370,8 @@ static MI_THREAD_LOCAL bool in_deferred_free;
 static void
 call_deferred_free(bool force)
 {
-    // acquire: pairs with the release in mi_register_deferred_free: the function comes with its argument.
+    // acquire: pairs with the release in mi_register_deferred_free: the function comes with its
+    // argument.
     mi_deferred_free_fun *fun = atomic_get_acquire(&deferred_free);
     if (fun == NULL || in_deferred_free) {
         return;
@@ -414,9 +415,8 @@ set_size(size_t *to, size_t value)
 }
 
 void
-mi_process_info(size_t *elapsed_msecs, size_t *user_msecs, size_t *system_msecs,
-                size_t *current_rss, size_t *peak_rss, size_t *current_commit, size_t *peak_commit,
-                size_t *page_faults)
+mi_process_info(size_t *elapsed_msecs, size_t *user_msecs, size_t *system_msecs, size_t *current_rss,
+                size_t *peak_rss, size_t *current_commit, size_t *peak_commit, size_t *page_faults)
 {
     os_usage_t usage;
     mi__os_usage(&usage);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // deepbind.c — dlopen without RTLD_DEEPBIND.
 //
-// A library opened with that flag binds `free` to libc's, while blocks that come to it from elsewhere are ours: it crashes at
-// the first one. The flag is masked, unless MIMALLOC_DEEPBIND=keep.
+// A library opened with that flag binds `free` to libc's, while blocks that come to it from
+// elsewhere are ours: it crashes at the first one. The flag is masked, unless
+// MIMALLOC_DEEPBIND=keep.
 //
 // Owns:        the address of libc's dlopen
 // Threads:     any
-// Invariants:  D1 libc's dlopen sees the return address of our caller: by it libc finds the caller's search path
+// Invariants:  D1 libc's dlopen sees our caller's return address: it knows the search path by it
 // Not here:    the setting → front/options.c
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
@@ -25,7 +26,8 @@
 #define JUMPS __attribute__((disable_sanitizer_instrumentation))
 #define JUMP_TO __attribute__((musttail)) return
 #else
-#define JUMPS __attribute__((optimize("O2", "omit-frame-pointer"), no_sanitize("address", "thread", "undefined")))
+#define JUMPS                                                                                                \
+    __attribute__((optimize("O2", "omit-frame-pointer"), no_sanitize("address", "thread", "undefined")))
 #define JUMP_TO return
 #endif
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // glibc_control.c — what glibc offers to look at its malloc and to tune it, served by ours.
 //
-// A JDK, psutil and databases call these. Blocks that have a page of their own take the place of those that glibc maps
-// one by one; all others together are its one arena.
+// A JDK, psutil and databases call these. Blocks that have a page of their own take the place of
+// those that glibc maps one by one; all others together are its one arena.
 //
 // Owns:        nothing
 // Threads:     any
@@ -21,7 +21,8 @@
 #include "front/stats.h"
 #include "heap/census.h"
 
-// Declared here, not by <malloc.h>, which lacks mallinfo2 before glibc 2.33. The order of fields is glibc's.
+// Declared here, not by <malloc.h>, which lacks mallinfo2 before glibc 2.33. The order of fields is
+// glibc's.
 typedef struct mallinfo_t {
     int arena;
     int ordblks;
@@ -36,11 +37,11 @@ typedef struct mallinfo_t {
 } mallinfo_t;
 
 typedef struct mallinfo2_t {
-    size_t arena;    // bytes, all but blocks with a page of their own
-    size_t ordblks;  // free blocks
-    size_t smblks;   // always 0, like usmblks and fsmblks: there are no fastbins
-    size_t hblks;    // blocks with a page of their own
-    size_t hblkhd;   // and their bytes
+    size_t arena;   // bytes, all but blocks with a page of their own
+    size_t ordblks; // free blocks
+    size_t smblks;  // always 0, like usmblks and fsmblks: there are no fastbins
+    size_t hblks;   // blocks with a page of their own
+    size_t hblkhd;  // and their bytes
     size_t usmblks;
     size_t fsmblks;
     size_t uordblks; // bytes of `arena` in live blocks
@@ -124,18 +125,20 @@ malloc_stats(void)
     mi__stats_print(NULL, NULL);
 }
 
-// One row a size class that has pages, in the form that glibc uses for free chunks; `live` and `allocated` are ours.
+// One row a size class that has pages, in the form that glibc uses for free chunks; `live` and
+// `allocated` are ours.
 static void
 write_class(FILE *file, size_t from, const census_class_t *class)
 {
     uint64_t count = free_blocks(class);
+    uint64_t bytes = count * class->block_size;
     text_t text;
     text_init(&text);
-    mi__format(&text,
-               "  <size from=\"%zu\" to=\"%zu\" total=\"%llu\" count=\"%llu\" live=\"%llu\" allocated=\"%llu\"/>\n",
-               from, class->block_size, (unsigned long long)(count * class->block_size),
-               (unsigned long long)count, (unsigned long long)class->live,
-               (unsigned long long)class->allocated);
+    mi__format(
+        &text,
+        "  <size from=\"%zu\" to=\"%zu\" total=\"%llu\" count=\"%llu\" live=\"%llu\" allocated=\"%llu\"/>\n",
+        from, class->block_size, (unsigned long long)bytes, (unsigned long long)count,
+        (unsigned long long)class->live, (unsigned long long)class->allocated);
     fputs(text.chars, file);
 }
 
@@ -194,7 +197,8 @@ malloc_info(int options, FILE *file)
 int
 mallopt(int param, int value)
 {
-    // M_ARENA_MAX is -8 and M_TRIM_THRESHOLD -1; M_MXFAST, M_NLBLKS, M_GRAIN and M_KEEP are 1 to 4. None has a meaning here.
+    // M_ARENA_MAX is -8 and M_TRIM_THRESHOLD -1; M_MXFAST, M_NLBLKS, M_GRAIN and M_KEEP are 1 to 4.
+    // None has a meaning here.
     (void)value;
     return (param >= -8 && param <= -1) || (param >= 1 && param <= 4);
 }

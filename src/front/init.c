@@ -13,6 +13,7 @@
 #include <mimalloc.h>
 #include <pthread.h>
 
+#include "base/bits.h"
 #include "base/config.h"
 #include "base/format.h"
 #include "base/hooks.h"
@@ -31,10 +32,13 @@ mi__front_first_use(void)
     mi__hooks.write_text = mi__report_write;
     mi__hooks.misuse = mi__report_misuse;
     mi__hooks.alloc_failed = mi__report_alloc_failed;
+    // Before the options: what the user asks for is done even when it costs.
+    mi__conf.region_bytes_log2 = (long)size_min((size_t)mi__conf.region_bytes_log2, highest_bit(mi__os_cheap_reserve()));
     mi__options_load();
 }
 
-// Whose malloc the program calls: in a static link ours, by the link; in a shared one the first that the loader found.
+// Whose malloc the program calls: in a static link ours, by the link; in a shared one the first that the
+// loader found.
 static const char *
 malloc_provider(void)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // new.c — the mi_new functions: allocation that fails the way C++ wants it.
 //
-// The C++ runtime is reached by weak references, which are NULL in a program without one, and in a library that was
-// loaded before it; then by a search among the loaded libraries.
+// The C++ runtime is reached by weak references, which are NULL in a program without one, and in a
+// library that was loaded before it; then by a search among the loaded libraries.
 //
 // Owns:        nothing
 // Threads:     any
@@ -15,12 +15,13 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 
+#include "mimalloc.h"
+
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "base/bits.h"
 #include "front/override.h"
 #include "front/report.h"
-#include "mimalloc.h"
 
 typedef void (*new_handler_t)(void);
 
@@ -28,7 +29,8 @@ typedef void (*new_handler_t)(void);
 MI_WEAK new_handler_t _ZSt15get_new_handlerv(void);
 MI_WEAK void _ZSt17__throw_bad_allocv(void);
 
-// A function of the C++ runtime, by name; NULL when there is none. Of any type, which the caller knows.
+// A function of the C++ runtime, by name; NULL when there is none. Of any type, which the caller
+// knows.
 typedef void (*function_t)(void);
 
 #if MI_SHARED
@@ -36,7 +38,8 @@ static function_t
 runtime_function(const char *name)
 {
     void *symbol = dlsym(RTLD_NEXT, name);
-    // A program that is not C++ may have loaded the runtime with a plug-in, out of our scope's sight.
+    // A program that is not C++ may have loaded the runtime with a plug-in, out of our scope's
+    // sight.
     static const char *const runtimes[] = {"libstdc++.so.6", "libc++.so.1"};
     for (size_t i = 0; symbol == NULL && i < sizeof runtimes / sizeof *runtimes; i++) {
         void *library = dlopen(runtimes[i], RTLD_LAZY | RTLD_NOLOAD);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // new.h — what C++ asks of an allocation that fails, for code that is C.
 //
-// Exceptions that the C++ runtime throws pass through these functions, so they and their callers need unwind tables.
+// Exceptions that the C++ runtime throws pass through these functions, so they and their callers
+// need unwind tables.
 //
 // Owns:        nothing
 // Threads:     any
@@ -11,11 +12,13 @@
 
 #include "base/platform.h"
 
-// To be called when an allocation of `size` bytes failed: calls the new handler and tries again, as long as there is a handler. Else throws
-// std::bad_alloc. `align` 0: none. Aborts, with a message, when there is no C++ runtime to throw it. Never NULL.
+// To be called when an allocation of `size` bytes failed: calls the new handler and tries again, as
+// long as there is a handler. Else throws std::bad_alloc. `align` 0: none. Aborts, with a message,
+// when there is no C++ runtime to throw it. Never NULL.
 MI_COLD void *mi__new_failed(size_t size, size_t align);
 
-// The same where nothing may be thrown: `tag` is the caller's std::nothrow. NULL when the handler throws, or when there is none.
+// The same where nothing may be thrown: `tag` is the caller's std::nothrow. NULL when the handler
+// throws, or when there is none.
 MI_COLD void *mi__new_failed_nothrow(size_t size, size_t align, const void *tag);
 
 #endif

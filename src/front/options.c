@@ -32,8 +32,9 @@ const option_t mi__options[] = {
      "print statistics when the process ends"},
     {"show_errors", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(show_errors),
      "print warnings and failed allocations, too; misuse is always reported"},
-    {"errors", NULL, OPTION_CHOICE, "default|abort|report|ignore", ERRORS_BY_KIND, ERRORS_IGNORE, ERRORS_BY_KIND, AT(errors),
-     "what follows a misuse; by default a double free or a pointer into a block aborts, a foreign pointer is left alone"},
+    {"errors", NULL, OPTION_CHOICE, "default|abort|report|ignore", 0, ERRORS_IGNORE, ERRORS_BY_KIND,
+     AT(errors),
+     "what follows a misuse; by default a double free or a pointer into a block aborts, others do not"},
     {"max_errors", NULL, OPTION_NUMBER, NULL, -1, INT_MAX, 32, AT(max_errors),
      "lines about errors that are printed at most; -1: all"},
     {"max_warnings", NULL, OPTION_NUMBER, NULL, -1, INT_MAX, 32, AT(max_warnings),
@@ -118,7 +119,8 @@ lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-// Whether `text` up to its end, or to `end`, is `word`, in either case of letters; `word` ends at a zero or a '|'.
+// Whether `text` up to its end, or to `end`, is `word`, in either case of letters; `word` ends at a zero or a
+// '|'.
 static bool
 is_word(const char *text, char end, const char *word)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // override.c — malloc, free and the operators new and delete under their own names.
 //
-// What this file exports is what a program, its libraries and libc itself then use. Functions of libc that call malloc
-// (strdup, getline, reallocarray …) reach ours by themselves, and are not replaced.
+// What this file exports is what a program, its libraries and libc itself then use. Functions of
+// libc that call malloc (strdup, getline, reallocarray …) reach ours by themselves, and are not
+// replaced.
 //
 // Owns:        nothing
 // Threads:     any
@@ -17,7 +18,8 @@
 
 #if OVERRIDE_LIBC
 
-// Declared here, since headers of libc lack some of these, and have others with attributes that the functions must not rely on.
+// Declared here, since headers of libc lack some of these, and have others with attributes that the
+// functions must not rely on.
 MI_EXPORT void *malloc(size_t size);
 MI_EXPORT void *calloc(size_t count, size_t size);
 MI_EXPORT void *realloc(void *p, size_t size);

@@ -21,7 +21,8 @@
 // malloc and its like.
 #define OVERRIDE_LIBC MI_OVERRIDE
 
-// Operators new and delete. "m" in their names stands for unsigned long, "j" for unsigned int: the type of sizes.
+// Operators new and delete. "m" in their names stands for unsigned long, "j" for unsigned int: the
+// type of sizes.
 #if __SIZEOF_SIZE_T__ == 4
 #define OPERATOR_NAME(before, after) before##j##after
 #define OPERATOR_NEW "_Znwj"
@@ -34,7 +35,8 @@
 #define OPERATOR_NEW_ALIGNED_NOTHROW "_ZnwmSt11align_val_tRKSt9nothrow_t"
 #endif
 
-// Static links have these operators in an object of their own, which is C++ and can throw by itself.
+// Static links have these operators in an object of their own, which is C++ and can throw by
+// itself.
 #define OVERRIDE_OPERATORS (MI_OVERRIDE && MI_SHARED)
 
 // mallinfo, malloc_trim and the like: a static link would else pull in glibc's malloc beside ours.
@@ -44,7 +46,8 @@
 #define OVERRIDE_GLIBC_CONTROL 0
 #endif
 
-// __libc_malloc and the like for odd binaries, and dlopen: both have a meaning only where the loader binds names.
+// __libc_malloc and the like for odd binaries, and dlopen: both have a meaning only where the
+// loader binds names.
 #if defined(__GLIBC__)
 #define OVERRIDE_GLIBC_SHARED (MI_OVERRIDE && MI_SHARED)
 #else

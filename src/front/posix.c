@@ -4,15 +4,16 @@
 // Owns:        nothing
 // Threads:     any
 // Not here:    the same names without mi_ → front/override.c
-#include "mimalloc.h"
+#include "front/posix.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "mimalloc.h"
+
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "base/bits.h"
-#include "front/posix.h"
 #include "os/os.h"
 
 void

@@ -3,7 +3,7 @@
 //
 // Owns:        see report.h
 // Threads:     `output` and `handler` are replaced as a whole; `early` is filled by reserving places in it
-// Invariants:  see report.h; E3 bytes of `early` up to `early_used` are written or will be, as `early_done` counts
+// Invariants:  see report.h; E3 the bytes of `early` are complete when early_done equals early_used
 // Not here:    see report.h
 #include "front/report.h"
 

@@ -20,8 +20,8 @@ typedef void report_error_t(int errnum, void *arg);
 // Sends all further text to `output` (NULL: standard error). The first one also gets what was said so far.
 void mi__report_set_output(report_output_t *output, void *arg);
 
-// Calls `handler` for each error with EAGAIN (double free), EFAULT (damaged memory), EINVAL (a bad pointer, size or
-// alignment), ENOMEM, or EOVERFLOW (a size that is too large). NULL: none is called.
+// Calls `handler` for each error with EAGAIN (double free), EFAULT (damaged memory), EINVAL (a bad pointer,
+// size or alignment), ENOMEM, or EOVERFLOW (a size that is too large). NULL: none is called.
 void mi__report_set_error(report_error_t *handler, void *arg);
 
 // Sends text of any length as it stands.
@@ -30,14 +30,16 @@ void mi__report_write(const char *chars, size_t length);
 // Sends "mimalloc: " and the text of `fmt` (base/format.h); the text brings its newline. Always shown.
 void mi__message(const char *fmt, ...) MI_FORMAT(1, 2);
 
-// The same with "mimalloc: warning: "; shown on MIMALLOC_SHOW_ERRORS and MIMALLOC_VERBOSE, up to MIMALLOC_MAX_WARNINGS.
+// The same with "mimalloc: warning: "; shown on MIMALLOC_SHOW_ERRORS and MIMALLOC_VERBOSE, up to
+// MIMALLOC_MAX_WARNINGS.
 void mi__warning(const char *fmt, ...) MI_FORMAT(1, 2);
 
 // An error that no misuse is behind: tells the error handler, and shows "mimalloc: error: " with the text on
 // MIMALLOC_SHOW_ERRORS and MIMALLOC_VERBOSE, up to MIMALLOC_MAX_ERRORS.
 void mi__report_error(int errnum, const char *fmt, ...) MI_FORMAT(2, 3);
 
-// The hooks of base/hooks.h. A misuse is shown in one line, up to MIMALLOC_MAX_ERRORS; MIMALLOC_ERRORS says what then.
+// The hooks of base/hooks.h. A misuse is shown in one line, up to MIMALLOC_MAX_ERRORS; MIMALLOC_ERRORS says
+// what then.
 void mi__report_misuse(misuse_t kind, const char *call, const void *p);
 void mi__report_alloc_failed(size_t size, int errnum);
 

@@ -29,7 +29,8 @@ enum { START_NOT, START_RUNNING, START_DONE };
 enum {
     TAG_BITS = 22,
     HEAP_ALIGN_SHIFT = 6,
-    ADOPT_LOOKS = 16, // orphans looked at when a page is wanted
+    ADOPT_LOOKS = 16,  // orphans looked at when a page is wanted
+    ADOPT_PASSES = 16, // orphans passed over when a heap is wanted
 };
 
 static _Atomic(uint32_t) start_state;
@@ -155,17 +156,21 @@ ensure_started(void)
     }
 }
 
+// Takes over an orphan. One that somebody takes in blocks for right now is passed over, and put back after the search.
 static thread_heap_t *
 adopt_heap(void)
 {
+    thread_heap_t *passed[ADOPT_PASSES];
+    unsigned passes = 0;
     thread_heap_t *heap = pop_orphan();
     while (heap != NULL && !claim(heap, LIVE)) {
         if (atomic_get_relaxed(&heap->state) != DEAD) {
-            // Somebody takes in blocks for it right now: leave it to the next thread.
-            push_orphan(heap);
-            return NULL;
+            passed[passes++] = heap;
         }
-        heap = pop_orphan();
+        heap = passes < ADOPT_PASSES ? pop_orphan() : NULL;
+    }
+    while (passes > 0) {
+        push_orphan(passed[--passes]);
     }
     return heap;
 }

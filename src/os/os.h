@@ -22,6 +22,9 @@ size_t mi__os_page_size(void);
 // NULL when the system has no such range.
 MI_NODISCARD void *mi__os_reserve(size_t size, size_t align);
 
+// How much may be reserved in advance without a cost: SIZE_MAX, or less where every reserved page takes memory and time.
+size_t mi__os_cheap_reserve(void);
+
 // Gives back a reservation, or a part of one, for good.
 void mi__os_unreserve(void *start, size_t size);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // api_test.h — what the tests of the public interface share; for C and C++.
 //
-// A test goes on after a failed expectation, so that one run tells all; API_DONE gives the exit status.
+// A test goes on after a failed expectation, so that one run tells all; API_DONE gives the exit
+// status.
 #ifndef TESTS_API_API_TEST_H
 #define TESTS_API_API_TEST_H
 
@@ -11,12 +12,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <mimalloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <mimalloc.h>
 
 static int api_failures;
 static long api_checks;
@@ -33,20 +33,19 @@ api_expect(int holds, const char *what, const char *file, int line)
 #define EXPECT(cond) api_expect((cond) ? 1 : 0, #cond, __FILE__, __LINE__)
 
 // The call gives NULL and sets errno to `code`.
-#define EXPECT_FAILS(call, code)                                                                   \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        void *api_p = (void *)(call);                                                              \
-        api_expect(api_p == NULL && errno == (code), "NULL and " #code " of " #call, __FILE__,     \
-                   __LINE__);                                                                      \
+#define EXPECT_FAILS(call, code)                                                                             \
+    do {                                                                                                     \
+        errno = 0;                                                                                           \
+        void *api_p = (void *)(call);                                                                        \
+        api_expect(api_p == NULL && errno == (code), "NULL and " #code " of " #call, __FILE__, __LINE__);    \
     } while (0)
 
 // The call leaves errno alone.
-#define EXPECT_SILENT(statement)                                                                   \
-    do {                                                                                           \
-        errno = 4321;                                                                              \
-        statement;                                                                                 \
-        api_expect(errno == 4321, "errno untouched by " #statement, __FILE__, __LINE__);           \
+#define EXPECT_SILENT(statement)                                                                             \
+    do {                                                                                                     \
+        errno = 4321;                                                                                        \
+        statement;                                                                                           \
+        api_expect(errno == 4321, "errno untouched by " #statement, __FILE__, __LINE__);                     \
     } while (0)
 
 #define API_DONE() (printf("%ld checks, %d failed\n", api_checks, api_failures), api_failures != 0)

@@ -21,7 +21,8 @@ check_block(void *p, size_t size, size_t align, size_t offset)
 static void
 test_alignments(void)
 {
-    static const size_t sizes[] = {0, 1, 7, 8, 16, 24, 100, 1000, 1024, 5000, 65536, 100000, 524288, 600000, 5000000};
+    static const size_t sizes[] = {0,    1,    7,     8,      16,     24,     100,    1000,
+                                   1024, 5000, 65536, 100000, 524288, 600000, 5000000};
     for (unsigned shift = 0; shift <= 27; shift++) {
         size_t align = (size_t)1 << shift;
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 // test_api_cpp.cc — operators new and delete in all forms, the new handler, and the allocator for containers.
-#include "api_test.h"
-
 #include <cstddef>
 #include <list>
 #include <map>
 #include <memory>
+#include <mimalloc-new-delete.h>
 #include <new>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include <mimalloc-new-delete.h>
+#include "api_test.h"
 
 static const std::align_val_t wide = static_cast<std::align_val_t>(256);
 static const std::size_t too_much = PTRDIFF_SIZE - 100;
@@ -111,7 +110,6 @@ test_bad_alloc()
 // ---- The new handler
 
 static int handler_calls;
-static std::size_t wanted;
 
 // Frees memory, as it were: the third try asks for something that can be had.
 static void

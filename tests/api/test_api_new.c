@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // test_api_new.c — the mi_new functions where they succeed, and where no C++ runtime is there to throw.
-#include "api_test.h"
-
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "api_test.h"
 
 static void
 test_success(void)
@@ -46,12 +46,36 @@ test_nothrow(void)
 }
 
 #ifndef __cplusplus
-static void *new_plain(void) { return mi_new(opaque(SIZE_MAX)); }
-static void *new_aligned(void) { return mi_new_aligned(opaque(SIZE_MAX), 64); }
-static void *new_misaligned(void) { return mi_new_aligned(10, opaque(3)); }
-static void *new_array(void) { return mi_new_n(opaque(SIZE_MAX / 2), 3); }
-static void *new_realloc(void) { return mi_new_realloc(NULL, opaque(SIZE_MAX)); }
-static void *new_reallocn(void) { return mi_new_reallocn(NULL, opaque(SIZE_MAX / 2), 3); }
+static void *
+new_plain(void)
+{
+    return mi_new(opaque(SIZE_MAX));
+}
+static void *
+new_aligned(void)
+{
+    return mi_new_aligned(opaque(SIZE_MAX), 64);
+}
+static void *
+new_misaligned(void)
+{
+    return mi_new_aligned(10, opaque(3));
+}
+static void *
+new_array(void)
+{
+    return mi_new_n(opaque(SIZE_MAX / 2), 3);
+}
+static void *
+new_realloc(void)
+{
+    return mi_new_realloc(NULL, opaque(SIZE_MAX));
+}
+static void *
+new_reallocn(void)
+{
+    return mi_new_reallocn(NULL, opaque(SIZE_MAX / 2), 3);
+}
 
 // A C program has nobody to throw: it says why, and aborts.
 static void

@@ -4,6 +4,7 @@
 
 #include <wchar.h>
 
+// The macros come after every header of the system.
 #include <mimalloc-override.h>
 
 // Freed by mi_free, and known to mi_usable_size: then it is ours.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// test_api_posix.c — the functions shaped by POSIX, BSD and Windows: return codes, errno, what stays untouched.
-#include "api_test.h"
-
+// test_api_posix.c — the POSIX, BSD and Windows functions: return codes, errno, what stays untouched.
 #include <unistd.h>
+
+#include "api_test.h"
 
 enum { LAST_SHIFT = sizeof(size_t) * 8 - 1 };
 

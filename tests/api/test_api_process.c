@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // test_api_process.c — hooks, text output, process figures, threads that come and go.
-#include "api_test.h"
-
 #include <pthread.h>
+
+#include "api_test.h"
 
 // ---- Deferred frees
 

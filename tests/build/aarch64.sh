@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# On 64-bit ARM, under qemu-user: every library is built and works linked in each way, with threads.
+# On 64-bit ARM, under qemu-user: every library is built and works linked in each way and preloaded, with threads.
 . "$(dirname "$0")/common.bash"
 
 command -v aarch64-linux-gnu-gcc >/dev/null || skip "no aarch64-linux-gnu-gcc"
@@ -18,6 +18,5 @@ link mimalloc.o
 link -static libmimalloc.a
 link libmimalloc.so -Wl,-rpath,"$PWD"
 
-aarch64-linux-gnu-gcc -O1 -I"$SOURCE_DIR/include" -I"$SOURCE_DIR/tests/stress" -o stress "$SOURCE_DIR/tests/stress/stress.c" \
-    libmimalloc.a -pthread
-try stress qemu-aarch64 -L /usr/aarch64-linux-gnu ./stress 4 5 3
+LIB="$BUILD_DIR/libmimalloc.so" LIB_AARCH64="$PWD/libmimalloc.so" CC_AARCH64=aarch64-linux-gnu-gcc CC=cc \
+    bash "$SOURCE_DIR/tests/system/qemu.sh"

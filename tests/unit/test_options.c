@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_options.c — front/options.c: the table, and what each kind of value is read as. The library reads the environment
-// once, so each case loads it in a child, which sends back the settings and what was said.
+// test_options.c — front/options.c: the table, and what each kind of value is read as. The library reads the
+// environment once, so each case loads it in a child, which sends back the settings and what was said.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_report.c — front/report.c: where messages go, and what is said about each misuse. Each case runs in a child whose
-// standard error is read here.
+// test_report.c — front/report.c: where messages go, and what is said about each misuse. Each case runs in a
+// child whose standard error is read here.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif

@@ -1,0 +1,13 @@
+// expect: (double-free: free\(0x[0-9a-f]+\): the block is free already|invalid-free: free\(0x[0-9a-f]+\): .*no block is now)
+// exit: SIGABRT
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+
+int
+main(void)
+{
+    void *volatile p = malloc(1 << 20);
+    free(p);
+    free(p);
+    return 0;
+}

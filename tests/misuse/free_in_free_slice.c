@@ -1,0 +1,15 @@
+// expect: (invalid|double)-free: free\(0x[0-9a-f]+\): (it points into the allocator's memory, where no block is now|the block is free already)
+// exit: SIGABRT
+// SPDX-License-Identifier: MIT
+#include <malloc.h>
+#include <stdlib.h>
+
+int
+main(void)
+{
+    char *volatile p = malloc(8 << 20);
+    free(p);
+    malloc_trim(0);
+    free(p + (2 << 20));
+    return 0;
+}
