@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// startup.c — what a preloaded library costs a program that does nothing: time from spawn to exit, and resident memory.
+// startup.c — what a preloaded library costs a program that does nothing: time and memory.
 //
 //   startup [--check] [--runs N] [--program PATH] LIBRARY...
 //
-// The first line of the table is the program without any library; each following one has a library preloaded. Runs are
-// interleaved and medians are compared, so that a change in the machine's load hits all of them alike. Memory is read from a
-// second, traced set of runs, at the moment the program has called exit and its memory is still there.
-// --check: exit status 1 when the first library costs more than MAX_KIB or MAX_US over the bare program.
+// The first line of the table is the program without any library; each following one has a library
+// preloaded. Runs are interleaved and medians are compared, so that a change in the machine's load
+// hits all of them alike. Memory is read from a second, traced set of runs, at the moment the
+// program has called exit and its memory is still there. --check: exit status 1 when the first
+// library costs more than MAX_KIB or MAX_US over the bare program.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -209,7 +210,8 @@ main(int argc, char **argv)
     }
 
     printf("%s, median of %ld runs\n", program, runs);
-    printf("%10s%10s%10s%10s%10s%10s  %s\n", "us", "more", "rss KiB", "more", "peak KiB", "dirty KiB", "library");
+    printf("%10s%10s%10s%10s%10s%10s  %s\n", "us", "more", "rss KiB", "more", "peak KiB", "dirty KiB",
+           "library");
     double more_us = 0;
     long more_kib = 0;
     double bare_us = 0;
@@ -227,7 +229,8 @@ main(int argc, char **argv)
             more_kib = kib - bare_kib;
         }
         printf("%10.0f%10.0f%10ld%10ld%10ld%10ld  %s\n", us, us - bare_us, kib, kib - bare_kib,
-               median_long(s->peak, MEMORY_RUNS), median_long(s->dirty, MEMORY_RUNS), s->library ? s->library : "none");
+               median_long(s->peak, MEMORY_RUNS), median_long(s->dirty, MEMORY_RUNS),
+               s->library ? s->library : "none");
     }
     if (check && (more_us > MAX_US || more_kib > MAX_KIB)) {
         printf("more than %d us or %d KiB: too much\n", MAX_US, MAX_KIB);

@@ -27,13 +27,13 @@
 
 namespace mi_new_delete {
 
-inline void *
+static inline void *
 allocate(std::size_t size, std::size_t align)
 {
     return align == 0 ? mi_malloc(size) : mi_malloc_aligned(size, align);
 }
 
-inline std::new_handler
+static inline std::new_handler
 current_handler()
 {
 #if __cplusplus >= 201103L
@@ -46,7 +46,7 @@ current_handler()
 }
 
 #if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
-inline void *
+static inline void *
 retry(std::size_t size, std::size_t align)
 {
     for (;;) {
@@ -62,7 +62,7 @@ retry(std::size_t size, std::size_t align)
     }
 }
 
-inline void *
+static inline void *
 retry_nothrow(std::size_t size, std::size_t align) mi_attr_noexcept
 {
     try {
@@ -72,13 +72,13 @@ retry_nothrow(std::size_t size, std::size_t align) mi_attr_noexcept
     }
 }
 #else
-inline void *
+static inline void *
 retry(std::size_t size, std::size_t align)
 {
     return align == 0 ? mi_new(size) : mi_new_aligned(size, align);
 }
 
-inline void *
+static inline void *
 retry_nothrow(std::size_t size, std::size_t align) mi_attr_noexcept
 {
     for (;;) {
@@ -96,6 +96,8 @@ retry_nothrow(std::size_t size, std::size_t align) mi_attr_noexcept
 #endif
 
 } // namespace mi_new_delete
+
+/* NOLINTBEGIN(misc-definitions-in-headers): for exactly one source file */
 
 /* ---- Plain ----------------------------------------------------------------------------------- */
 
@@ -234,6 +236,8 @@ operator delete[](void *p, std::align_val_t align, const std::nothrow_t &) mi_at
     mi_free_aligned(p, static_cast<std::size_t>(align));
 }
 #endif
+
+/* NOLINTEND(misc-definitions-in-headers) */
 
 #undef MI_NEW_THROWS
 

@@ -429,6 +429,7 @@ void *mi_new_reallocn(void *p, size_t newcount, size_t size);
  * Stateless, so any of them can free what another allocated. Honours the alignment of T. Fails as
  * mi_new does.
  */
+/* NOLINTBEGIN(readability-identifier-naming): the standard library's names */
 template <class T> struct mi_stl_allocator {
     typedef T value_type;
     typedef std::size_t size_type;
@@ -448,13 +449,7 @@ template <class T> struct mi_stl_allocator {
 #endif
 
     mi_stl_allocator() mi_attr_noexcept {}
-    mi_stl_allocator(const mi_stl_allocator &) mi_attr_noexcept {}
     template <class U> mi_stl_allocator(const mi_stl_allocator<U> &) mi_attr_noexcept {}
-    mi_stl_allocator &operator=(const mi_stl_allocator &) mi_attr_noexcept
-    {
-        return *this;
-    }
-
     mi_stl_allocator select_on_container_copy_construction() const
     {
         return *this;
@@ -505,6 +500,8 @@ template <class T> struct mi_stl_allocator {
     }
 #endif
 };
+
+/* NOLINTEND(readability-identifier-naming) */
 
 template <class T1, class T2>
 bool

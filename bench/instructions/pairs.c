@@ -6,9 +6,10 @@
 //   pairs small N     8 to 1031 bytes at random, in a thousand slots
 //   pairs medium N    1025 to 17408 bytes at random, in a thousand slots
 //
-// N is the number of malloc+free pairs. Nothing reads or writes the blocks: what is counted is the allocator, the two calls
-// through the PLT, and a loop of 7 to 25 instructions. What happens outside the loops cancels out when two runs
-// of different N are subtracted. A yardstick for the loops themselves: gperftools 2.10 needs 76, 80, 98 and 101.
+// N is the number of malloc+free pairs. Nothing reads or writes the blocks: what is counted is the
+// allocator, the two calls through the PLT, and a loop of 7 to 25 instructions. What happens
+// outside the loops cancels out when two runs of different N are subtracted. A yardstick for the
+// loops themselves: gperftools 2.10 needs 76, 80, 98 and 101.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 conf_t mi__conf = {
     .purge_delay_ms = 100,
     .region_bytes_log2 = 40,
-    .held_bytes = 16 * 1024,
+    .held_bytes = 32 * 1024,
     .errors = ERRORS_BY_KIND,
     .max_errors = 32,
     .max_warnings = 32,

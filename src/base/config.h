@@ -47,13 +47,13 @@ typedef enum errors_t {
 
 // What the environment may set; see front/options.c for the names that users write.
 typedef struct conf_t {
-    long purge_delay_ms;   // free slices go back to the system after this long; 0 at once, -1 never
-    bool verbose;          // say what happens
-    bool show_stats;       // print statistics when the process ends
-    bool show_errors;      // print warnings as well as errors
-    bool deepbind_keep;    // leave RTLD_DEEPBIND to dlopen as the caller gave it
+    long purge_delay_ms;    // free slices go back to the system after this long; 0 at once, -1 never
+    bool verbose;           // say what happens
+    bool show_stats;        // print statistics when the process ends
+    bool show_errors;       // print warnings as well as errors
+    bool deepbind_keep;     // leave RTLD_DEEPBIND to dlopen as the caller gave it
     long region_bytes_log2; // first reservation, as a power of two
-    long held_bytes;       // foreign blocks that a thread may hold back, in bytes per size class
+    long held_bytes;        // foreign blocks that a thread may hold back, in bytes per size class
     // Reports and messages (front/report.c).
     long errors;       // an errors_t
     long max_errors;   // lines about errors, -1 without end
@@ -65,7 +65,8 @@ extern MI_HIDDEN conf_t mi__conf;
 _Static_assert((1 << DESCRIPTOR_SHIFT) == DESCRIPTOR_SIZE, "descriptors are found by a shift");
 _Static_assert((1 << GRANULE_SHIFT) == GRANULE, "granules are counted by a shift");
 _Static_assert(BLOCK_MAX == 1 << 16, "CLASS_COUNT counts the doublings up to BLOCK_MAX");
-_Static_assert(SMALL_PAGE_BLOCK_MAX * 8 <= SMALL_PAGE_SLICES * SLICE_SIZE, "a page holds eight blocks at least");
+_Static_assert(SMALL_PAGE_BLOCK_MAX * 8 <= SMALL_PAGE_SLICES * SLICE_SIZE,
+               "a page holds eight blocks at least");
 _Static_assert(BLOCK_MAX * 8 <= MEDIUM_PAGE_SLICES * SLICE_SIZE, "a page holds eight blocks at least");
 _Static_assert(MEDIUM_PAGE_SLICES <= CHUNK_SLICES, "pages are claimed within one bitmap word");
 

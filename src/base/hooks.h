@@ -35,6 +35,6 @@ extern MI_HIDDEN hooks_t mi__hooks;
 
 // Defined by front/init.c where it is linked in: runs once, before the first region is reserved, in whichever thread allocates
 // first, possibly before any constructor.
-void mi__front_first_use(void) MI_WEAK;
+void mi__front_first_use(void);
 
 #endif

@@ -49,7 +49,7 @@ mi_realloc(void *p, size_t newsize)
 void *
 mi_expand(void *p, size_t newsize)
 {
-    return p != NULL && newsize <= mi__usable_size(p, "mi_expand") ? p : NULL;
+    return mi__realloc_in_place(p, newsize);
 }
 
 void

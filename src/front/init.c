@@ -29,11 +29,16 @@
 void
 mi__front_first_use(void)
 {
-    mi__hooks.write_text = mi__report_write;
-    mi__hooks.misuse = mi__report_misuse;
-    mi__hooks.alloc_failed = mi__report_alloc_failed;
-    // Before the options: what the user asks for is done even when it costs.
-    mi__conf.region_bytes_log2 = (long)size_min((size_t)mi__conf.region_bytes_log2, highest_bit(mi__os_cheap_reserve()));
+    static bool done;
+    if (!done) {
+        done = true;
+        mi__hooks.write_text = mi__report_write;
+        mi__hooks.misuse = mi__report_misuse;
+        mi__hooks.alloc_failed = mi__report_alloc_failed;
+        // Before the options: what the user asks for is done even when it costs.
+        size_t cheap_log2 = highest_bit(mi__os_cheap_reserve());
+        mi__conf.region_bytes_log2 = (long)size_min((size_t)mi__conf.region_bytes_log2, cheap_log2);
+    }
     mi__options_load();
 }
 

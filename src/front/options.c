@@ -43,7 +43,7 @@ const option_t mi__options[] = {
      "milliseconds after which free memory goes back to the system; 0: at once, -1: never"},
     {"region_size", NULL, OPTION_POWER, NULL, REGION_LOG2_MIN, REGION_LOG2_MAX, 40, AT(region_bytes_log2),
      "address space to reserve at the start; it is halved until the system grants it"},
-    {"held_size", NULL, OPTION_BYTES, NULL, 0, HELD_BYTES_MAX, 16 * 1024, AT(held_bytes),
+    {"held_size", NULL, OPTION_BYTES, NULL, 0, HELD_BYTES_MAX, 32 * 1024, AT(held_bytes),
      "bytes per size class that a thread may hold back of other threads' freed blocks"},
     {"deepbind", NULL, OPTION_SWITCH, "mask|keep", 0, 1, 0, AT(deepbind_keep),
      "whether dlopen honours RTLD_DEEPBIND, which gives a library another malloc than its program"},

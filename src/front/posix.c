@@ -27,11 +27,11 @@ mi_cfree(void *p)
 void *
 mi__expand(void *p, size_t newsize)
 {
-    if (p == NULL || newsize > mi__usable_size(p, "mi__expand")) {
+    void *q = mi__realloc_in_place(p, newsize);
+    if (q == NULL) {
         errno = ENOMEM;
-        return NULL;
     }
-    return p;
+    return q;
 }
 
 size_t

@@ -11,6 +11,11 @@
 #include "base/check.h"
 #include "heap/registry.h"
 
+enum {
+    CHAIN_SLOTS = 8, // pages whose chains are kept open while a list is sent
+    ALL_SHARE = 8,   // all classes together may hold this many times what one may
+};
+
 typedef struct held_list_t {
     block_t *first;
     uint32_t count;
@@ -19,6 +24,7 @@ typedef struct held_list_t {
 typedef struct held_t {
     held_list_t lists[CLASS_COUNT];
     page_t *stand_ins[CLASS_COUNT];
+    size_t bytes; // in all lists
 } held_t;
 
 static void
@@ -30,23 +36,63 @@ send_chain(page_t *page, block_t *first, block_t *last)
     }
 }
 
-// Sends a list home: neighbours from one page travel together.
 static void
-send_list(held_list_t *list)
+hold(held_t *held, unsigned class, block_t *block)
 {
-    block_t *block = list->first;
+    held_list_t *list = &held->lists[class];
+    block->next = list->first;
+    list->first = block;
+    list->count++;
+    held->bytes += sizeclass_block_size(class);
+}
+
+static block_t *
+take_list(held_t *held, unsigned class)
+{
+    held_list_t *list = &held->lists[class];
+    block_t *first = list->first;
+    held->bytes -= list->count * sizeclass_block_size(class);
     list->first = NULL;
     list->count = 0;
+    return first;
+}
+
+// Blocks of one page on their way home.
+typedef struct chain_t {
+    page_t *page;
+    block_t *first;
+    block_t *last;
+} chain_t;
+
+static void
+send_slot(chain_t *chain)
+{
+    if (chain->page != NULL) {
+        send_chain(chain->page, chain->first, chain->last);
+        chain->page = NULL;
+    }
+}
+
+// Sends a list home, sorted into chains by page: a list often mixes the blocks of a few pages.
+static void
+send_list(held_t *held, unsigned class)
+{
+    chain_t chains[CHAIN_SLOTS] = {0};
+    block_t *block = take_list(held, class);
     while (block != NULL) {
+        block_t *next = block->next;
         page_t *page = mi__page_of(block);
-        block_t *first = block;
-        block_t *last = block;
-        block = block->next;
-        while (block != NULL && mi__page_of(block) == page) {
-            last = block;
-            block = block->next;
+        chain_t *chain = &chains[((uintptr_t)page >> DESCRIPTOR_SHIFT) % CHAIN_SLOTS];
+        if (chain->page != page) {
+            send_slot(chain);
+            *chain = (chain_t){.page = page, .last = block};
         }
-        send_chain(page, first, last);
+        block->next = chain->first;
+        chain->first = block;
+        block = next;
+    }
+    for (unsigned i = 0; i < CHAIN_SLOTS; i++) {
+        send_slot(&chains[i]);
     }
 }
 
@@ -63,12 +109,11 @@ mi__held_free(thread_heap_t *heap, page_t *page, block_t *block)
             return;
         }
     }
-    held_list_t *list = &held->lists[page->class];
-    block->next = list->first;
-    list->first = block;
-    list->count++;
-    if ((size_t)list->count * page->block_size >= (size_t)mi__conf.held_bytes) {
-        send_list(list);
+    hold(held, page->class, block);
+    if ((size_t)held->lists[page->class].count * page->block_size >= (size_t)mi__conf.held_bytes) {
+        send_list(held, page->class);
+    } else if (held->bytes >= ALL_SHARE * (size_t)mi__conf.held_bytes) {
+        mi__held_flush(heap);
     }
 }
 
@@ -90,12 +135,9 @@ mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served)
         stand_in->flags = PAGE_STAND_IN;
         held->stand_ins[class] = stand_in;
     }
-    held_list_t *list = &held->lists[class];
-    OWNER_SET(stand_in->free, list->first);
-    thread_heap_grant(heap, class, list->count);
+    thread_heap_grant(heap, class, held->lists[class].count);
+    OWNER_SET(stand_in->free, take_list(held, class));
     stand_in->next = served;
-    list->first = NULL;
-    list->count = 0;
     mi__thread_heap_serve(heap, class, stand_in);
     return stand_in;
 }
@@ -104,12 +146,8 @@ page_t *
 mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *stand_in)
 {
     page_t *stood_in = stand_in->next;
-    held_list_t *list = &heap->held->lists[class];
     while (stand_in->free != NULL) {
-        block_t *block = page_pop(stand_in, stand_in->free);
-        block->next = list->first;
-        list->first = block;
-        list->count++;
+        hold(heap->held, class, page_pop(stand_in, stand_in->free));
         // They were granted, but nobody took them.
         OWNER_SET(heap->granted[class], heap->granted[class] - 1);
     }
@@ -126,7 +164,7 @@ mi__held_flush(thread_heap_t *heap)
     }
     for (unsigned class = 0; class < CLASS_COUNT; class ++) {
         if (held->lists[class].first != NULL) {
-            send_list(&held->lists[class]);
+            send_list(held, class);
         }
     }
 }

@@ -7,7 +7,7 @@
 // Owns:        thread_heap_t.held
 // Threads:     the thread of the heap
 // Invariants:  L1 a held block is not counted by anyone as free: its page's `used` still has it
-//              L2 at most `held_bytes` of a class are held, stand-in apart
+//              L2 at most `held_bytes` of a class are held, and eight times that of all; what is lent is apart
 // Not here:    the push itself → page/remote.h
 #ifndef MI_HEAP_HELD_H
 #define MI_HEAP_HELD_H

@@ -129,9 +129,7 @@ static bool
 start(void)
 {
     mi__os_init();
-    if (mi__front_first_use != NULL) {
-        mi__front_first_use();
-    }
+    mi__front_first_use();
     return mi__region_init() && mi__os_thread_exit_init(leave_at_thread_exit);
 }
 

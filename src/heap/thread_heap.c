@@ -253,17 +253,18 @@ ready_page(thread_heap_t *heap, unsigned class, page_t *serving)
     if (page->free != NULL || (is_page && refill_local(heap, page))) {
         return page;
     }
+    // What is at hand goes before what comes home: blocks that are lent need not travel.
+    if (heap->held != NULL) {
+        page_t *stand_in = mi__held_lend(heap, class, page);
+        if (stand_in != NULL) {
+            return stand_in;
+        }
+    }
     mi__thread_heap_drain(heap);
     if (is_page) {
         mi__remote_take(page);
         if (refill_local(heap, page)) {
             return page;
-        }
-    }
-    if (heap->held != NULL) {
-        page_t *stand_in = mi__held_lend(heap, class, page);
-        if (stand_in != NULL) {
-            return stand_in;
         }
     }
     return is_page && refill_fresh(heap, page) ? page : next_page(heap, class, page);

@@ -42,6 +42,7 @@ enum {
     // what comes late. ThreadSanitizer takes the last one for itself.
     EXIT_ROUND = MI_TSAN ? 2 : 3,
     NONBLOCKING = 1, // GRND_NONBLOCK
+    EMULATED_RESERVE_LOG2 = 30,
 };
 
 static size_t page_size;

@@ -24,8 +24,8 @@ static long api_checks;
 static inline void
 api_expect(int holds, const char *what, const char *file, int line)
 {
-    api_checks++;
-    if (!holds && ++api_failures <= 50) {
+    __atomic_fetch_add(&api_checks, 1, __ATOMIC_RELAXED);
+    if (!holds && __atomic_fetch_add(&api_failures, 1, __ATOMIC_RELAXED) < 50) {
         fprintf(stderr, "%s:%d: expected %s (errno %d)\n", file, line, what, errno);
     }
 }
@@ -60,6 +60,18 @@ opaque(size_t size)
     return api_opaque;
 }
 
+// Sanitizers keep memory of their own for each byte of ours.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define API_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define API_SANITIZED 1
+#endif
+#endif
+#ifndef API_SANITIZED
+#define API_SANITIZED 0
+#endif
+
 #define PTRDIFF_SIZE ((size_t)PTRDIFF_MAX)
 
 static inline int
@@ -68,7 +80,10 @@ is_aligned(const void *p, size_t align)
     return ((uintptr_t)p & (align - 1)) == 0;
 }
 
-static inline int
+// The functions below reach past the size that was asked for, to the usable size: the compiler must not see from where.
+#define API_OUT_OF_LINE static __attribute__((noinline, unused))
+
+API_OUT_OF_LINE int
 is_all(const void *p, size_t size, unsigned char byte)
 {
     const unsigned char *bytes = (const unsigned char *)p;
@@ -80,8 +95,15 @@ is_all(const void *p, size_t size, unsigned char byte)
     return 1;
 }
 
+// All bytes of the block that may be used.
+API_OUT_OF_LINE void
+soil(void *p)
+{
+    memset(p, 0xff, mi_usable_size(p));
+}
+
 // A pattern that tells where in the block a byte belongs.
-static inline void
+API_OUT_OF_LINE void
 fill(void *p, size_t size, unsigned seed)
 {
     unsigned char *bytes = (unsigned char *)p;
@@ -90,7 +112,7 @@ fill(void *p, size_t size, unsigned seed)
     }
 }
 
-static inline int
+API_OUT_OF_LINE int
 is_filled(const void *p, size_t size, unsigned seed)
 {
     const unsigned char *bytes = (const unsigned char *)p;

@@ -136,11 +136,11 @@ test_zeroed(void)
         size_t align = (size_t)1 << shift;
         for (size_t size = 1; size <= 300000; size = size * 3 + 1) {
             void *p = mi_malloc_aligned(size, align);
-            memset(p, 0xff, mi_usable_size(p));
+            soil(p);
             mi_free(p);
             p = mi_zalloc_aligned(size, align);
             EXPECT(is_all(p, mi_usable_size(p), 0));
-            memset(p, 0xff, mi_usable_size(p));
+            soil(p);
             check_block(p, size, align, 0);
             p = mi_calloc_aligned(size, 1, align);
             EXPECT(is_all(p, mi_usable_size(p), 0));

@@ -2,6 +2,15 @@
 // test_api_basic.c — malloc, calloc, free and their like: sizes, contents, alignment, impossible requests.
 #include "api_test.h"
 
+// All of a block may be used, and its neighbours are elsewhere.
+API_OUT_OF_LINE void
+touch(void *p)
+{
+    size_t usable = mi_usable_size(p);
+    memset(p, 0xa5, usable < 4096 ? usable : 4096);
+    ((char *)p)[usable - 1] = 1;
+}
+
 static void
 test_every_size(void)
 {
@@ -13,9 +22,7 @@ test_every_size(void)
         EXPECT(mi_usable_size(p) >= size);
         EXPECT(mi_usable_size(p) == mi_good_size(size));
         EXPECT(mi_good_size(mi_good_size(size)) == mi_good_size(size));
-        // All of it may be used, and its neighbours are elsewhere.
-        memset(p, 0xa5, mi_usable_size(p) < 4096 ? mi_usable_size(p) : 4096);
-        ((char *)p)[mi_usable_size(p) - 1] = 1;
+        touch(p);
         EXPECT_SILENT(mi_free(p));
     }
 }
@@ -95,7 +102,7 @@ test_zeroed(void)
         int count = size > 100000 ? 2 : COUNT;
         for (int i = 0; i < count; i++) {
             dirty[i] = mi_malloc(size);
-            memset(dirty[i], 0xff, mi_usable_size(dirty[i]));
+            soil(dirty[i]);
         }
         for (int i = 0; i < count; i++) {
             mi_free(dirty[i]);
@@ -128,7 +135,7 @@ test_small(void)
     for (size_t size = 0; size <= MI_SMALL_SIZE_MAX; size++) {
         void *p = mi_malloc_small(size);
         EXPECT(p != NULL && mi_usable_size(p) == mi_good_size(size));
-        memset(p, 0xff, mi_usable_size(p));
+        soil(p);
         EXPECT_SILENT(mi_free_small(p));
         void *q = mi_zalloc_small(size);
         EXPECT(q != NULL && is_all(q, mi_usable_size(q), 0));

@@ -100,7 +100,8 @@ check_abort(void *(*failing)(void))
     int status = 0;
     EXPECT(waitpid(child, &status, 0) == child);
     EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    EXPECT(strstr(said, "mimalloc: ") != NULL && strstr(said, "std::bad_alloc") != NULL);
+    // A sanitizer may bring a C++ runtime along: then it is that one that says it.
+    EXPECT(strstr(said, "std::bad_alloc") != NULL);
 }
 
 static void

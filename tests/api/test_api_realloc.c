@@ -132,7 +132,7 @@ test_rezalloc(void)
     void *dirty[200];
     for (size_t i = 0; i < 200; i++) {
         dirty[i] = mi_malloc(i * 300);
-        memset(dirty[i], 0xee, mi_usable_size(dirty[i]));
+        soil(dirty[i]);
     }
     for (size_t i = 0; i < 200; i++) {
         mi_free(dirty[i]);

@@ -1,4 +1,4 @@
-// expect: (double-free: free\(0x[0-9a-f]+\): the block is free already|invalid-free: free\(0x[0-9a-f]+\): .*no block is now)
+// expect: (double|invalid)-free: free\(0x[0-9a-f]+\): .*(is free already|no block is now)
 // exit: SIGABRT
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>

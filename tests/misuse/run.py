@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compiles and runs every program of this folder, each of which misuses its memory once, and checks what the library says.
+"""Runs programs that misuse their memory once each, and checks what the library says.
 
-    tests/misuse/run.py --lib build/libmimalloc.so [NAME...]
+    tests/misuse/run.py SOURCE.c LIBRARY [PROGRAM]      one program; compiled here when none is given
+    tests/misuse/run.py FOLDER LIBRARY                  every program of a folder
 
 The first lines of a program say what is right:
     // expect: REGEX              found in the one line on stderr; ^$ means that nothing is said
@@ -10,7 +11,6 @@ The first lines of a program say what is right:
     // env: NAME=VALUE            as often as needed
 """
 import argparse
-import concurrent.futures
 import os
 import re
 import signal
@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 TIMEOUT_SECONDS = 60
 LINE = re.compile(r"^==\d+==ERROR: mimalloc: [a-z-]+: \w+\(0x[0-9a-f]+\): .+$")
 
@@ -38,19 +37,20 @@ def read_header(path):
     return header
 
 
-def check(path, args, scratch):
+def build(source, cc, scratch):
+    program = os.path.join(scratch, os.path.basename(source)[:-2])
+    # Warnings off: the compiler sees some of the mistakes too. Built-ins off: it must not drop the calls.
+    subprocess.run([cc, "-std=gnu11", "-O0", "-w", "-fno-builtin", "-o", program, source, "-pthread"], check=True)
+    return program
+
+
+def check(source, library, program):
     """None when the program does as it says, else what is wrong."""
-    header = read_header(path)
+    header = read_header(source)
     if "expect" not in header or header.get("exit") not in ("0", "SIGABRT"):
         return "the header needs `// expect:` and `// exit: 0` or `SIGABRT`"
-    program = os.path.join(scratch, os.path.basename(path)[:-2])
-    # Warnings off: the compiler sees some of the mistakes too. Built-ins off: it must not drop the calls.
-    built = subprocess.run([args.cc, "-std=gnu11", "-O0", "-w", "-fno-builtin", "-o", program, path, "-pthread"],
-                           capture_output=True, text=True)
-    if built.returncode != 0:
-        return built.stderr
     env = {name: value for name, value in os.environ.items() if not name.upper().startswith("MIMALLOC_")}
-    env.update(LD_PRELOAD=args.lib, **dict(header["env"]))
+    env.update(LD_PRELOAD=library, **dict(header["env"]))
     try:
         run = subprocess.run([program], env=env, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -73,26 +73,27 @@ def check(path, args, scratch):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    args.add_argument("--lib", default=os.environ.get("LIB"), help="our libmimalloc.so (or LIB in the environment)")
+    args.add_argument("source", help="a program's source, or a folder of them")
+    args.add_argument("library", help="our libmimalloc.so")
+    args.add_argument("program", nargs="?", help="the compiled source")
     args.add_argument("--cc", default=os.environ.get("CC", "cc"))
-    args.add_argument("names", nargs="*", metavar="NAME", help="only these programs")
     args = args.parse_args()
-    if not args.lib or not os.path.exists(args.lib):
-        sys.exit(f"run.py: no library {args.lib}")
-    args.lib = os.path.abspath(args.lib)
+    library = os.path.abspath(args.library)
+    if not os.path.exists(library):
+        sys.exit(f"run.py: no library {library}")
 
-    paths = sorted(os.path.join(HERE, name) for name in os.listdir(HERE)
-                   if name.endswith(".c") and (not args.names or name[:-2] in args.names))
-    if not paths:
-        sys.exit("run.py: no such program")
+    sources = [args.source]
+    if os.path.isdir(args.source):
+        sources = sorted(os.path.join(args.source, name) for name in os.listdir(args.source) if name.endswith(".c"))
     failures = 0
-    with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for path, wrong in zip(paths, pool.map(lambda path: check(path, args, scratch), paths)):
-            name = os.path.basename(path)[:-2]
-            print(f"{'FAIL' if wrong else 'ok':5}{name}" + (f": {wrong.rstrip()}" if wrong else ""))
+    with tempfile.TemporaryDirectory() as scratch:
+        for source in sources:
+            wrong = check(source, library, args.program or build(source, args.cc, scratch))
+            name = os.path.basename(source)[:-2]
+            print(f"{'FAIL' if wrong else 'ok':5}{name}" + (f": {wrong.rstrip()}" if wrong else ""), flush=True)
             failures += wrong is not None
-    print(f"{len(paths) - failures} of {len(paths)} right")
-    sys.exit(1 if failures else 0)
+    print(f"{len(sources) - failures} of {len(sources)} right")
+    sys.exit(1 if failures or not sources else 0)
 
 
 if __name__ == "__main__":

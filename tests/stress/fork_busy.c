@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // fork_busy.c — fork from a process whose other threads are inside the allocator all the time.
+// timeout: 600
 //
 //   fork_busy [forks]
 //
-// The main thread and a second one fork in turn. Every child uses blocks that its parent allocated, allocates and frees several
-// sizes, starts a thread that does so too, and sometimes forks itself. A child that has not ended after 20 seconds is killed by
-// its own alarm, which the parent reports with the step at which it hung.
+// The main thread and a second one fork in turn. Every child uses blocks that its parent allocated,
+// allocates and frees several sizes, starts a thread that does so too, and sometimes forks itself.
+// A child that has not ended after 20 seconds is killed by its own alarm, which the parent reports
+// with the step at which it hung.
 #include "harness.h"
 
 #include <signal.h>
@@ -46,7 +48,8 @@ run_short(void *arg)
     return NULL;
 }
 
-// Four ways to hold the allocator's locks: all sizes, short threads, trades between threads, returning memory.
+// Four ways to hold the allocator's locks: all sizes, short threads, trades between threads,
+// returning memory.
 static void *
 run_busy(void *arg)
 {
@@ -105,9 +108,10 @@ wait_for(pid_t pid, long number)
     while (waitpid(pid, &status, 0) != pid) {
         EXPECT(errno == EINTR, "waitpid");
     }
-    EXPECT(!WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM, "child %ld hung at step %d", number, atomic_load(step));
-    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child %ld: status %x at step %d", number, (unsigned)status,
+    EXPECT(!WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM, "child %ld hung at step %d", number,
            atomic_load(step));
+    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child %ld: status %x at step %d", number,
+           (unsigned)status, atomic_load(step));
 }
 
 static _Noreturn void

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // harness.h — what the stress programs share: failing, random numbers, clock, resident memory, threads.
 //
-// The programs call plain malloc and free and run with the library preloaded; they also run without it, so that a
-// failure can be told from a mistake in the test. Built with STRESS_MI they call the mi_ functions of a library linked
-// statically, which is how the sanitizers see them.
+// The programs call plain malloc and free and run with the library preloaded; they also run without
+// it, so that a failure can be told from a mistake in the test. Built with STRESS_MI they call the
+// mi_ functions of a library linked statically, which is how the sanitizers see them.
 #ifndef STRESS_HARNESS_H
 #define STRESS_HARNESS_H
 
@@ -41,14 +41,14 @@
 #endif
 
 // Ends the process with a message when `cond` does not hold.
-#define EXPECT(cond, ...)                                                                          \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fail_at(__FILE__, __LINE__, #cond);                                                    \
-            fprintf(stderr, "  " __VA_ARGS__);                                                     \
-            fputc('\n', stderr);                                                                   \
-            abort();                                                                               \
-        }                                                                                          \
+#define EXPECT(cond, ...)                                                                                    \
+    do {                                                                                                     \
+        if (!(cond)) {                                                                                       \
+            fail_at(__FILE__, __LINE__, #cond);                                                              \
+            fprintf(stderr, "  " __VA_ARGS__);                                                               \
+            fputc('\n', stderr);                                                                             \
+            abort();                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 static inline void
@@ -92,8 +92,9 @@ clock_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-// Resident memory of this process in KiB, from smaps_rollup where it exists: the counter in /proc/self/status may be off
-// by some pages per thread. Reads with system calls only: it must not allocate what it measures.
+// Resident memory of this process in KiB, from smaps_rollup where it exists: the counter in
+// /proc/self/status may be off by some pages per thread. Reads with system calls only: it must not
+// allocate what it measures.
 static inline long
 resident_kib(void)
 {

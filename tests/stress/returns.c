@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // returns.c — memory goes back to the system after a peak, also when another thread does the freeing.
+// serial: yes
+// timeout: 600
 //
 //   returns [blocks]
 //
-// Blocks of 1 to 64 KiB, all live at once and all touched, are freed in random order: first by a second thread, then by
-// the main thread after the thread that allocated them has ended. Each time, resident memory must come back to within 10 MB of what it
-// was, after one call that asks for it.
+// Blocks of 1 to 64 KiB, all live at once and all touched, are freed in random order: first by a
+// second thread, then by the main thread after the thread that allocated them has ended. Each time,
+// resident memory must come back to within 10 MB of what it was, after one call that asks for it.
 #include "harness.h"
 
 #include <dlfcn.h>
@@ -63,8 +65,8 @@ static void
 report(const char *what, long before, long peak, long freed)
 {
     long after = resident_kib();
-    printf("returns: %s: %ld KiB before, %ld at the peak, %ld when freed, %ld after collecting\n", what, before, peak,
-           freed, after);
+    printf("returns: %s: %ld KiB before, %ld at the peak, %ld when freed, %ld after collecting\n", what,
+           before, peak, freed, after);
     fflush(stdout);
     EXPECT(peak - before > (long)(count * 16), "the blocks were not resident: %ld KiB", peak - before);
     EXPECT(after - before <= MAX_LEFT_KIB, "%ld KiB more than before", after - before);

@@ -3,11 +3,13 @@
 //
 //   stress [threads] [scale] [rounds]
 //
-// Each lane runs `rounds` threads one after the other, and the lanes do not wait for each other: threads end while others
-// hold their blocks. A thread keeps blocks in slots of its own, trades them through slots that all share, and leaves the
-// rest to the next thread of its lane. A block is described by a parcel, itself a block, which travels with it: the bytes at
-// the block's start and end, and one in every 4 KiB, follow from its owner, size, address and serial number.
-// A block that was given out twice, moved, cut short, or written to by somebody else is found by whoever looks next.
+// Each lane runs `rounds` threads one after the other, and the lanes do not wait for each other:
+// threads end while others hold their blocks. A thread keeps blocks in slots of its own, trades
+// them through slots that all share, and leaves the rest to the next thread of its lane. A block is
+// described by a parcel, itself a block, which travels with it: the bytes at the block's start and
+// end, and one in every 4 KiB, follow from its owner, size, address and serial number. A block that
+// was given out twice, moved, cut short, or written to by somebody else is found by whoever looks
+// next.
 #include "harness.h"
 
 #include <stdatomic.h>
@@ -86,9 +88,9 @@ check_bytes(const parcel_t *parcel, const unsigned char *block, size_t limit)
 {
     for (size_t i = 0; i < limit && i < parcel->size; i = next_offset(i, parcel->size)) {
         EXPECT(block[i] == byte_at(parcel->key, i),
-               "block %p of %zu bytes, owner %llx, serial %llu: byte %zu is %02x, not %02x", (const void *)block,
-               parcel->size, (unsigned long long)parcel->owner, (unsigned long long)parcel->serial, i, block[i],
-               byte_at(parcel->key, i));
+               "block %p of %zu bytes, owner %llx, serial %llu: byte %zu is %02x, not %02x",
+               (const void *)block, parcel->size, (unsigned long long)parcel->owner,
+               (unsigned long long)parcel->serial, i, block[i], byte_at(parcel->key, i));
     }
 }
 
@@ -134,8 +136,8 @@ new_parcel(lane_t *lane)
         block = t_calloc(count, size / count);
         check_fresh(block, size, align);
         for (size_t i = 0; i < size; i++) {
-            EXPECT(((unsigned char *)block)[i] == 0, "calloc(%zu, %zu): byte %zu of %p is not 0", count, size / count, i,
-                   block);
+            EXPECT(((unsigned char *)block)[i] == 0, "calloc(%zu, %zu): byte %zu of %p is not 0", count,
+                   size / count, i, block);
         }
     } else if (kind < 20) {
         align = (size_t)16 << random_below(&lane->random, kind == 12 ? 17 : 9);
@@ -171,7 +173,7 @@ resize_parcel(lane_t *lane, parcel_t *parcel)
     check(parcel);
     // Small steps stay in place more often than a new random size does.
     size_t size = random_below(&lane->random, 2) ? random_size(&lane->random)
-                                                : 1 + random_below(&lane->random, parcel->size * 2);
+                                                 : 1 + random_below(&lane->random, parcel->size * 2);
     unsigned char *block = t_realloc(parcel->block, size);
     check_fresh(block, size, size >= 16 ? 16 : 1);
     check_bytes(parcel, block, size);
@@ -185,7 +187,8 @@ resize_parcel(lane_t *lane, parcel_t *parcel)
 static parcel_t *
 trade(parcel_t *parcel, uint64_t *random)
 {
-    return atomic_exchange_explicit(&shared[random_below(random, SHARED_SLOTS)], parcel, memory_order_acq_rel);
+    return atomic_exchange_explicit(&shared[random_below(random, SHARED_SLOTS)], parcel,
+                                    memory_order_acq_rel);
 }
 
 // Many blocks of one size, freed in order, in reverse or every other one first.
@@ -203,9 +206,12 @@ burst(lane_t *lane)
         memset(blocks[i], mark, size);
     }
     for (size_t i = 0; i < count; i++) {
-        size_t j = order == 0 ? i : order == 1 ? count - 1 - i : (i * 2 < count ? i * 2 : (i - (count + 1) / 2) * 2 + 1);
+        size_t j = order == 0   ? i
+                   : order == 1 ? count - 1 - i
+                                : (i * 2 < count ? i * 2 : (i - (count + 1) / 2) * 2 + 1);
         const unsigned char *bytes = blocks[j];
-        EXPECT(bytes[0] == mark && bytes[size - 1] == mark, "block %p of %zu bytes was overwritten", blocks[j], size);
+        EXPECT(bytes[0] == mark && bytes[size - 1] == mark, "block %p of %zu bytes was overwritten",
+               blocks[j], size);
         t_free(blocks[j]);
     }
     atomic_fetch_add_explicit(&total_blocks, (long)count, memory_order_relaxed);
@@ -232,7 +238,7 @@ run_lane(void *arg)
             burst(lane);
         }
     }
-    // A third is freed here, a third is given away, and a third stays for the thread that gets these slots next.
+    // A third is freed here, a third given away, and a third left for the next thread of this lane.
     for (size_t i = 0; i < OWN_SLOTS; i++) {
         if (i % 3 == 0) {
             drop_parcel(lane->own[i]);
@@ -263,7 +269,8 @@ main(int argc, char **argv)
     long threads = argument(argc, argv, 1, 8);
     long scale = argument(argc, argv, 2, 60);
     long rounds = argument(argc, argv, 3, 10);
-    EXPECT(threads >= 1 && threads <= MAX_LANES && scale >= 1 && rounds >= 1, "stress [threads] [scale] [rounds]");
+    EXPECT(threads >= 1 && threads <= MAX_LANES && scale >= 1 && rounds >= 1,
+           "stress [threads] [scale] [rounds]");
     size_t count = (size_t)threads;
 
     double start = clock_seconds();

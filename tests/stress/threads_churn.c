@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // threads_churn.c — many short threads, one after the other: memory stays flat.
+// serial: yes
+// timeout: 600
 //
 //   threads_churn [threads]
 //
-// Each thread allocates a little, frees most of it and leaves one block, which a later thread frees: every heap that a thread leaves
-// behind has a live block in it for a while. Resident memory must not grow between the first tenth and the end; at both
-// places the lowest of many samples counts, because what was freed a moment ago may not have gone back yet.
+// Each thread allocates a little, frees most of it and leaves one block, which a later thread
+// frees: every heap that a thread leaves behind has a live block in it for a while. Resident memory
+// must not grow between the first tenth and the end; at both places the lowest of many samples
+// counts, because what was freed a moment ago may not have gone back yet.
 #include "harness.h"
 
 #include <limits.h>
@@ -30,7 +33,8 @@ run_short(void *arg)
         EXPECT(blocks[i][0] == i && blocks[i][7] == i, "block %p was overwritten", (void *)blocks[i]);
         t_free(blocks[i]);
     }
-    unsigned char *old = atomic_exchange_explicit(&left[random_below(&random, LEFT_SLOTS)], blocks[0], memory_order_acq_rel);
+    unsigned char *old =
+        atomic_exchange_explicit(&left[random_below(&random, LEFT_SLOTS)], blocks[0], memory_order_acq_rel);
     EXPECT(old == NULL || (old[0] == 0 && old[7] == 0), "block %p was overwritten", (void *)old);
     t_free(old);
     return NULL;
@@ -62,8 +66,8 @@ main(int argc, char **argv)
     for (size_t i = 0; i < LEFT_SLOTS; i++) {
         t_free(atomic_load_explicit(&left[i], memory_order_acquire));
     }
-    printf("threads_churn: %ld KiB after %ld threads, %ld KiB after %ld, %.1f s\n", before, warm, after, threads,
-           clock_seconds() - start);
+    printf("threads_churn: %ld KiB after %ld threads, %ld KiB after %ld, %.1f s\n", before, warm, after,
+           threads, clock_seconds() - start);
     fflush(stdout);
     EXPECT(after - before <= MAX_GROWTH_KIB, "%ld KiB more", after - before);
     return 0;

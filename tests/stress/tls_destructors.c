@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // tls_destructors.c — the allocator before main, after exit, and in the last steps of a thread.
 //
-// Destructors of thread-local objects (the C++ kind) and of pthread keys free and allocate, in every round that POSIX
-// allows, on keys made before and after the library's own. Constructors, destructors and atexit handlers do so too. At the end the main
-// thread leaves by pthread_exit while others go on; the last one ends the process.
+// Destructors of thread-local objects (the C++ kind) and of pthread keys free and allocate, in
+// every round that POSIX allows, on keys made before and after the library's own. Constructors,
+// destructors and atexit handlers do so too. At the end the main thread leaves by pthread_exit
+// while others go on; the last one ends the process.
 #include "harness.h"
 
 #include <limits.h>
@@ -127,7 +128,8 @@ check_at_exit(void)
 {
     EXPECT(atomic_load(&live_boxes) == 0, "%ld boxes", atomic_load(&live_boxes));
     if (__cxa_thread_atexit_impl != NULL) {
-        EXPECT(atomic_load(&object_runs) == THREADS / 2 + LAST_THREADS, "%ld objects", atomic_load(&object_runs));
+        EXPECT(atomic_load(&object_runs) == THREADS / 2 + LAST_THREADS, "%ld objects",
+               atomic_load(&object_runs));
     }
     t_free(marked_block(70000, 3));
     printf("tls_destructors: %ld destructor calls, %ld objects\n", atomic_load(&destructor_rounds),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control.c — used by control.sh: what glibc offers to look at its malloc, with answers that any good malloc gives.
+// control.c — used by control.sh: what glibc offers to look at its malloc, and answers that are true.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,14 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXPECT(cond, ...)                                                                          \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fprintf(stderr, "control.c:%d: expected %s: ", __LINE__, #cond);                       \
-            fprintf(stderr, __VA_ARGS__);                                                          \
-            fputc('\n', stderr);                                                                   \
-            exit(1);                                                                               \
-        }                                                                                          \
+#define EXPECT(cond, ...)                                                                                    \
+    do {                                                                                                     \
+        if (!(cond)) {                                                                                       \
+            fprintf(stderr, "control.c:%d: expected %s: ", __LINE__, #cond);                                 \
+            fprintf(stderr, __VA_ARGS__);                                                                    \
+            fputc('\n', stderr);                                                                             \
+            exit(1);                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 enum { BLOCKS = 20000, BLOCK = 2000, LARGE = 30 * 1000 * 1000 };
@@ -76,10 +76,11 @@ main(int argc, char **argv)
     }
     int trimmed = malloc_trim(0);
     EXPECT(trimmed == 0 || trimmed == 1, "%d", trimmed);
-    EXPECT(peak - resident_kib() > (long)(asked / 1024 * 9 / 10), "%ld KiB at the peak, %ld after malloc_trim", peak,
-           resident_kib());
+    EXPECT(peak - resident_kib() > (long)(asked / 1024 * 9 / 10),
+           "%ld KiB at the peak, %ld after malloc_trim", peak, resident_kib());
     struct mallinfo2 after = mallinfo2();
-    EXPECT(after.uordblks < before.uordblks + asked / 10, "%zu bytes in use when all is freed", after.uordblks);
+    EXPECT(after.uordblks < before.uordblks + asked / 10, "%zu bytes in use when all is freed",
+           after.uordblks);
     puts("control: fine");
     return 0;
 }

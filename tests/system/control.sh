@@ -15,6 +15,6 @@ preloaded "$scratch/control" "$scratch/info.xml" 2>"$scratch/err" || {
 grep -q '<malloc version=' "$scratch/info.xml" || fail "malloc_info: $(head -3 "$scratch/info.xml")"
 grep -q '</malloc>' "$scratch/info.xml" || fail "malloc_info is cut short"
 [ -s "$scratch/err" ] || fail "malloc_stats prints nothing"
-if command -v python3 >/dev/null; then
-    python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$scratch/info.xml" || fail "malloc_info is no XML"
+if command -v "${PYTHON:-python3}" >/dev/null; then
+    "${PYTHON:-python3}" -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$scratch/info.xml" || fail "malloc_info is no XML"
 fi

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPECT(cond, text)                                                                         \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fprintf(stderr, "dlopen.c:%d: expected %s: %s\n", __LINE__, #cond, text);              \
-            exit(1);                                                                               \
-        }                                                                                          \
+#define EXPECT(cond, text)                                                                                   \
+    do {                                                                                                     \
+        if (!(cond)) {                                                                                       \
+            fprintf(stderr, "dlopen.c:%d: expected %s: %s\n", __LINE__, #cond, text);                        \
+            exit(1);                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 typedef void *malloc_t(size_t size);
@@ -49,8 +49,8 @@ main(int argc, char **argv)
     }
     for (int round = 0; round < 50; round++) {
         // With RTLD_DEEPBIND a library would see its own malloc and the program another.
-        void *library = dlopen(argv[1], RTLD_NOW | (round % 3 == 0 ? RTLD_GLOBAL : RTLD_LOCAL)
-                                            | (round % 3 == 2 ? RTLD_DEEPBIND : 0));
+        void *library = dlopen(argv[1], RTLD_NOW | (round % 3 == 0 ? RTLD_GLOBAL : RTLD_LOCAL) |
+                                            (round % 3 == 2 ? RTLD_DEEPBIND : 0));
         EXPECT(library != NULL, dlerror());
         mi_malloc = (malloc_t *)(intptr_t)find(library, "mi_malloc");
         mi_free = (free_t *)(intptr_t)find(library, "mi_free");

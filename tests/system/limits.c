@@ -2,8 +2,8 @@
 // limits.c — used by limits.sh, with a resource limit set around it.
 //
 //   limits N          keeps N MiB of blocks of several sizes, frees them, and again, from two threads
-//   limits exhaust    allocates until malloc fails, for several sizes; then everything is freed and works again
-//   limits lock       calls mlockall first: memory that is locked is memory that is used, not what is reserved
+//   limits exhaust    allocates until malloc fails, for several sizes; all is freed and works again
+//   limits lock       calls mlockall first: locked memory is what is used, not what is reserved
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,13 +14,13 @@
 
 enum { MAX_LOCKED_KIB = 64 * 1024 };
 
-#define EXPECT(cond, ...)                                                                          \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fprintf(stderr, "limits.c:%d: expected %s: ", __LINE__, #cond);                        \
-            fprintf(stderr, __VA_ARGS__);                                                          \
-            exit(1);                                                                               \
-        }                                                                                          \
+#define EXPECT(cond, ...)                                                                                    \
+    do {                                                                                                     \
+        if (!(cond)) {                                                                                       \
+            fprintf(stderr, "limits.c:%d: expected %s: ", __LINE__, #cond);                                  \
+            fprintf(stderr, __VA_ARGS__);                                                                    \
+            exit(1);                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 typedef struct link_s {

@@ -26,7 +26,7 @@ under -d 400000 "$scratch/limits" exhaust
 under -s 256 "$scratch/limits" 20
 "$scratch/limits" lock || fail "mlockall without the library"
 LD_PRELOAD=$LIB "$scratch/limits" lock || fail "mlockall"
-if command -v python3 >/dev/null; then
-    under -v 2000000 python3 -c 'import json; print(len(json.dumps(list(range(100000)))))'
+if command -v "${PYTHON:-python3}" >/dev/null; then
+    under -v 2000000 "${PYTHON:-python3}" -c 'import json; print(len(json.dumps(list(range(100000)))))'
 fi
 echo "limits: fine"

@@ -3,8 +3,8 @@
 # python3: json, strings, regular expressions, threads, child processes; with its own small-block allocator and without.
 # shellcheck source=common.bash
 . "$(dirname "$0")/common.bash"
-need python3
-python=$(python3 -c 'import sys; print(sys.executable)')
+need "${PYTHON:=python3}"
+python=$("$PYTHON" -c 'import sys; print(sys.executable)')
 cat >"$scratch/work.py" <<'PY'
 import collections, gc, hashlib, json, random, re, subprocess, sys, threading, zlib
 

@@ -115,24 +115,29 @@ run_fresh(void **state)
 // An entry for cmocka's list: the function runs in a child.
 #define fresh_test(f) {#f, run_fresh, NULL, NULL, (void *)(f)}
 
+// A field of /proc/self/status, which is in kilobytes there.
 __attribute__((unused)) static size_t
-statm_bytes(int field)
+status_bytes(const char *field)
 {
-    FILE *file = fopen("/proc/self/statm", "r");
-    size_t pages[7] = {0};
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    size_t kilobytes = 0;
+    bool found = false;
     check(file != NULL);
-    for (int i = 0; i < 7; i++) {
-        check(fscanf(file, "%zu", &pages[i]) == 1);
+    while (!found && fgets(line, sizeof line, file) != NULL) {
+        found = strncmp(line, field, strlen(field)) == 0 && sscanf(line + strlen(field), ": %zu kB", &kilobytes) == 1;
     }
     fclose(file);
-    return pages[field] * (size_t)sysconf(_SC_PAGESIZE);
+    check(found);
+    return kilobytes * 1024;
 }
 
-#define address_space_bytes() statm_bytes(0)
-#define resident_bytes() statm_bytes(1)
-#define data_bytes() statm_bytes(5)
+#define address_space_bytes() status_bytes("VmSize")
+#define resident_bytes() status_bytes("VmRSS")
+#define data_bytes() status_bytes("VmData")
 
-// Lets the process have `more` bytes of a resource than it has now.
+// Sets and lifts a limit of the process. RLIMIT_DATA counts what data_bytes() says, and refuses to commit; RLIMIT_AS
+// counts address_space_bytes(), and refuses to reserve.
 __attribute__((unused)) static void
 limit_to(int resource, size_t bytes)
 {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// remote.c — blocks freed by another thread than the one that allocated them, in the patterns that programs have.
+// remote_frees.c — blocks freed by another thread than the one that allocated them.
 //
-//   remote [messages]
+//   remote_frees [messages]
 //
-// Four patterns: two threads that send blocks to each other; several that only allocate and several that only free; one that frees
-// while the owner of the blocks is ending; a ring of threads that pass blocks on. Each checks what is in the blocks, and that memory stays
-// bounded by what is in flight, not by what has passed.
+// Four patterns: two threads that send blocks to each other; several that only allocate and several
+// that only free; one that frees while the owner of the blocks is ending; a ring of threads that
+// pass blocks on. Each checks what is in the blocks, and that memory stays bounded by what is in
+// flight, not by what has passed.
 #include "harness.h"
 
 #include <sched.h>
@@ -69,7 +70,8 @@ static void
 free_message(void *message)
 {
     size_t *block = message;
-    EXPECT(block[0] >= 2 && block[0] < 10000 && block[block[0] - 1] == block[0], "block %p was overwritten", message);
+    EXPECT(block[0] >= 2 && block[0] < 10000 && block[block[0] - 1] == block[0], "block %p was overwritten",
+           message);
     t_free(block);
 }
 
@@ -171,7 +173,7 @@ static void
 report(const char *what, long before, double start)
 {
     long growth = resident_kib() - before;
-    printf("remote: %-24s %6.2f s, %ld KiB more\n", what, clock_seconds() - start, growth);
+    printf("remote_frees: %-24s %6.2f s, %ld KiB more\n", what, clock_seconds() - start, growth);
     fflush(stdout);
 #ifndef STRESS_MI
     EXPECT(growth <= MAX_GROWTH_KIB, "%ld KiB more", growth);
@@ -198,7 +200,7 @@ int
 main(int argc, char **argv)
 {
     messages = argument(argc, argv, 1, 1500000);
-    EXPECT(messages >= 1, "remote [messages]");
+    EXPECT(messages >= 1, "remote_frees [messages]");
 
     run_pairs("both ways", run_both_ways, run_both_ways, 1);
     run_pairs("one sends, one frees", run_sender, run_receiver, 0);
