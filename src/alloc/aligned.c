@@ -42,10 +42,7 @@ mark_interior(void *p)
 {
     page_t *page = mi__page_of(p);
     uintptr_t word = page_owner(page);
-    if ((word & OWNER_SINGLETON) != 0) {
-        return true;
-    }
-    if ((word & ~(uintptr_t)OWNER_FLAGS) != (uintptr_t)mi__thread_heap) {
+    if ((word & OWNER_SINGLETON) == 0 && (word & ~(uintptr_t)OWNER_FLAGS) != (uintptr_t)mi__thread_heap) {
         return false;
     }
     page_set_owner_flag(page, OWNER_INTERIOR);

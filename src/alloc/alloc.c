@@ -31,18 +31,14 @@ mi__alloc_large(size_t size, size_t align, bool *zero)
     if (unlikely(size > PTRDIFF_MAX || align > PTRDIFF_MAX / 2)) {
         return fail(size);
     }
-    int saved = errno;
     page_t *page = mi__thread_heap_count_singleton() ? mi__page_new_singleton(size, align, zero) : NULL;
-    errno = saved;
     return unlikely(page == NULL) ? fail(size) : page->start;
 }
 
 MI_NOINLINE static void *
 alloc_block(size_t size, bool *zero)
 {
-    int saved = errno;
     block_t *block = mi__thread_heap_alloc(size, zero);
-    errno = saved;
     return unlikely(block == NULL) ? fail(size) : block;
 }
 

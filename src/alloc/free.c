@@ -7,8 +7,6 @@
 // Not here:    the straight path → alloc/fast.h, other threads' blocks → heap/held.c
 #include "alloc/free.h"
 
-#include <errno.h>
-
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "base/check.h"
@@ -16,13 +14,13 @@
 #include "heap/held.h"
 
 static void
-free_singleton(page_t *page, void *p)
+free_singleton(page_t *page, void *p, uintptr_t word)
 {
-    int saved = errno;
-    if (!mi__page_release_singleton(page)) {
+    if (unlikely(p != page->start && (word & OWNER_INTERIOR) == 0)) {
+        mi__hooks.misuse(MISUSE_FREE_INTERIOR, "free", p);
+    } else if (unlikely(!mi__page_release_singleton(page))) {
         mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", p);
     }
-    errno = saved;
 }
 
 // A block of a page that has an owner, by its head descriptor.
@@ -46,7 +44,7 @@ mi__free_other(void *p, page_t *page, uintptr_t word)
     if (unlikely(word == 0)) {
         mi__hooks.misuse(MISUSE_FREE_NO_BLOCK, "free", p);
     } else if ((word & OWNER_SINGLETON) != 0) {
-        free_singleton(page, p);
+        free_singleton(page, p, word);
     } else {
         free_block(page, p, word);
     }
@@ -74,9 +72,7 @@ mi__free_outside(void *p)
 void
 mi__free_emptied(page_t *page)
 {
-    int saved = errno;
     mi__thread_heap_page_empty(mi__thread_heap, page);
-    errno = saved;
 }
 
 void

@@ -27,13 +27,11 @@ page_or_report(const void *p, const char *call)
 static bool
 resize_large(page_t *page, void *p, size_t size, size_t usable)
 {
-    if (page->block_size != 0 || p != page->start || size > PTRDIFF_MAX || (size < usable && size <= BLOCK_MAX / 2)) {
+    if (page->block_size != 0 || p != page->start || size > PTRDIFF_MAX ||
+        (size < usable && size <= BLOCK_MAX / 2)) {
         return false;
     }
-    int saved = errno;
-    bool resized = mi__page_resize_singleton(page, divide_up(size, SLICE_SIZE));
-    errno = saved;
-    return resized;
+    return mi__page_resize_singleton(page, divide_up(size, SLICE_SIZE));
 }
 
 static bool

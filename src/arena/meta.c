@@ -14,12 +14,12 @@
 
 enum {
     LINE = 64,
-    BLOCK_BYTES = 1 << 22,       // reserved at a time
-    META_STEP = 64 * 1024,       // committed at a time; a multiple of every OS page size
+    BLOCK_BYTES = 1 << 22, // reserved at a time
+    META_STEP = 64 * 1024, // committed at a time; a multiple of every OS page size
 };
 
 typedef struct meta_block_t {
-    _Atomic(size_t) next;      // [atomic: any thread] bytes handed out, this header included; may run past the end
+    _Atomic(size_t) next; // [atomic: any thread] bytes handed out, this header included; may run past the end
     _Atomic(size_t) committed; // [atomic: any thread] bytes that may be used
 } meta_block_t;
 

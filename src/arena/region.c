@@ -33,7 +33,8 @@ bitmap_bytes(size_t slices)
 static size_t
 header_bytes(size_t slices)
 {
-    return 3 * bitmap_bytes(slices) + GUARD_BYTES + align_up(slices * DESCRIPTOR_SIZE, GUARD_BYTES) + GUARD_BYTES;
+    return 3 * bitmap_bytes(slices) + GUARD_BYTES + align_up(slices * DESCRIPTOR_SIZE, GUARD_BYTES) +
+           GUARD_BYTES;
 }
 
 // Lays a region with `slices` slices into fresh address space; slices start on a chunk boundary.
@@ -138,7 +139,7 @@ mi__region_init(void)
     atomic_set_relaxed(&taken, 1);
     mi__region_first.base = (uintptr_t)region->base;
     mi__region_first.descriptors = (uintptr_t)region->descriptors;
-    // release: the region's fields; pairs with the acquire in mi__region_at's callers through mi__region_count.
+    // release: the region's fields; pairs with the acquire in mi__region_at.
     atomic_set_release(&ready[0], true);
     return mi__region_commit(region, least);
 }
@@ -180,9 +181,9 @@ mi__region_count(void)
 region_t *
 mi__region_at(size_t index)
 {
-    // acquire: pairs with the release in mi__region_init and mi__region_add. A slot that is taken but not ready yet is
-    // shown as an empty region.
+    // A slot that is taken but not ready yet is shown as an empty region.
     static region_t none;
+    // acquire: the region's fields; pairs with the release in mi__region_init and mi__region_add.
     return atomic_get_acquire(&ready[index]) ? &regions[index] : &none;
 }
 

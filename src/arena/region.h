@@ -22,8 +22,8 @@ typedef struct page_t page_t;
 
 // What the fast path needs of the first region: one cache line that is written only when the frontier moves.
 typedef struct region_first_t {
-    uintptr_t base;            // [constant after init] address of slice 0
-    uintptr_t descriptors;     // [constant after init] address of descriptor 0
+    uintptr_t base;        // [constant after init] address of slice 0
+    uintptr_t descriptors; // [constant after init] address of descriptor 0
     size_t committed;      // [hint: may be stale] bytes below the frontier; 0 before start-up
 } region_first_t;
 

@@ -179,7 +179,8 @@ claim_long(region_t *region, size_t count, size_t align)
         }
         size_t chunk = start;
         while (chunk < start + chunks && chunk < mapped &&
-               (atomic_get_relaxed(&region->used[chunk]) & chunk_mask(start * CHUNK_SLICES, count, chunk)) == 0) {
+               (atomic_get_relaxed(&region->used[chunk]) & chunk_mask(start * CHUNK_SLICES, count, chunk)) ==
+                   0) {
             chunk++;
         }
         if (chunk < start + chunks && chunk < mapped) {
@@ -228,6 +229,10 @@ claim_in_region(region_t *region, size_t count, size_t align)
 static bool
 soil_range(region_t *region, size_t slice, size_t count)
 {
+    size_t bit = slice % CHUNK_SLICES;
+    if (likely(bit + count <= CHUNK_SLICES)) {
+        return soil_bits(region, slice / CHUNK_SLICES, low_mask((unsigned)count) << bit);
+    }
     bool zero = true;
     for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
         zero = soil_bits(region, chunk, chunk_mask(slice, count, chunk)) && zero;
@@ -271,7 +276,8 @@ mi__slices_claim_behind(char *start, size_t count, size_t more)
         return false;
     }
     size_t mapped = committed_chunks(region);
-    for (size_t chunk = slice / CHUNK_SLICES; chunk < mapped && chunk * CHUNK_SLICES < slice + more; chunk++) {
+    for (size_t chunk = slice / CHUNK_SLICES; chunk < mapped && chunk * CHUNK_SLICES < slice + more;
+         chunk++) {
         if ((atomic_get_relaxed(&region->used[chunk]) & chunk_mask(slice, more, chunk)) != 0) {
             return false;
         }
@@ -336,7 +342,8 @@ static size_t
 purge_chunk(region_t *region, size_t chunk, bool all, bool *left)
 {
     size_t bytes = 0;
-    uint64_t candidates = atomic_get_relaxed(&region->dirty[chunk]) & ~atomic_get_relaxed(&region->used[chunk]);
+    uint64_t candidates =
+        atomic_get_relaxed(&region->dirty[chunk]) & ~atomic_get_relaxed(&region->used[chunk]);
     uint64_t bits = all ? candidates : candidates & atomic_get_relaxed(&region->aged[chunk]);
     if ((candidates & ~bits) != 0) {
         *left = true;

@@ -11,11 +11,11 @@
 
 // What the caller did wrong; front/report.c has the texts, and what the process does then.
 typedef enum misuse_t {
-    MISUSE_FREE_FOREIGN,     // the pointer lies outside of every region
-    MISUSE_FREE_NO_BLOCK,    // inside a region, but in memory that holds no block
-    MISUSE_FREE_INTERIOR,    // inside a block, not at its start
-    MISUSE_DOUBLE_FREE,      // the block is free already
-    MISUSE_SIZE_MISMATCH,    // a sized free names another size
+    MISUSE_FREE_FOREIGN,  // the pointer lies outside of every region
+    MISUSE_FREE_NO_BLOCK, // inside a region, but in memory that holds no block
+    MISUSE_FREE_INTERIOR, // inside a block, not at its start
+    MISUSE_DOUBLE_FREE,   // the block is free already
+    MISUSE_SIZE_MISMATCH, // a sized free names another size
     MISUSE_COUNT,
 } misuse_t;
 

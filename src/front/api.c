@@ -16,6 +16,7 @@
 #include "base/format.h"
 #include "base/hooks.h"
 #include "front/init.h"
+#include "front/posix.h"
 #include "front/report.h"
 #include "front/stats.h"
 #include "heap/census.h"
@@ -34,8 +35,8 @@ void *
 mi_calloc(size_t count, size_t size)
 {
     size_t total;
-    if (!mi__alloc_count(count, size, &total)) {
-        return NULL;
+    if (unlikely(__builtin_mul_overflow(count, size, &total))) {
+        return mi__posix_overflow(count, size);
     }
     return fast_alloc_zeroed(total);
 }

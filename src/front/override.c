@@ -44,9 +44,8 @@ void *
 calloc(size_t count, size_t size)
 {
     size_t total;
-    // The call is for its errno and its report.
-    if (unlikely(__builtin_mul_overflow(count, size, &total)) && !mi__alloc_count(count, size, &total)) {
-        return NULL;
+    if (unlikely(__builtin_mul_overflow(count, size, &total))) {
+        return mi__posix_overflow(count, size);
     }
     return fast_alloc_zeroed(total);
 }

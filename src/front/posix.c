@@ -14,7 +14,17 @@
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "base/bits.h"
+#include "base/check.h"
 #include "os/os.h"
+
+void *
+mi__posix_overflow(size_t count, size_t size)
+{
+    size_t total;
+    bool fits = mi__alloc_count(count, size, &total);
+    ASSERT(!fits);
+    return NULL;
+}
 
 void
 mi_cfree(void *p)

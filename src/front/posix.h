@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// posix.h — the parts of POSIX allocation that mi_* names and libc's own names share.
+// posix.h — what the mi_* names and libc's own names of the same functions share.
 //
 // Owns:        nothing
 // Threads:     any
@@ -8,6 +8,9 @@
 #define MI_FRONT_POSIX_H
 
 #include "base/platform.h"
+
+// For a product that overflows: reports it, sets errno to ENOMEM, and returns NULL.
+MI_COLD void *mi__posix_overflow(size_t count, size_t size);
 
 // posix_memalign: 0, EINVAL or ENOMEM; errno is never changed, `*p` only on success.
 int mi__posix_memalign(void **p, size_t alignment, size_t size);

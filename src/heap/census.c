@@ -55,8 +55,8 @@ count_region(census_t *census, region_t *region)
 static void
 add_up(census_t *census)
 {
-    for (unsigned class = 0; class <= CLASS_COUNT; class ++) {
-        const census_class_t *row = &census->classes[class];
+    for (unsigned i = 0; i <= CLASS_COUNT; i++) {
+        const census_class_t *row = &census->classes[i];
         census->total.allocated += row->allocated;
         census->total.live += row->live;
         census->total.live_bytes += row->live_bytes;
@@ -69,17 +69,17 @@ void
 mi__census_take(census_t *census)
 {
     memset(census, 0, sizeof *census);
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-        census->classes[class].block_size = sizeclass_block_size(class);
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        census->classes[i].block_size = sizeclass_block_size(i);
     }
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
-        for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-            census->classes[class].allocated += HINT_GET(heap->granted[class]);
+        for (unsigned i = 0; i < CLASS_COUNT; i++) {
+            census->classes[i].allocated += HINT_GET(heap->granted[i]);
         }
         census->classes[CLASS_COUNT].allocated += HINT_GET(heap->singletons);
     }
-    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        count_region(census, mi__region_at(i));
+    for (size_t r = 0, n = mi__region_count(); r < n; r++) {
+        count_region(census, mi__region_at(r));
     }
     add_up(census);
     mi__registry_count(&census->threads_peak, &census->threads);

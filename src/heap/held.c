@@ -130,7 +130,7 @@ mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served)
         if (stand_in == NULL) {
             return NULL;
         }
-        stand_in->class = (uint16_t)class;
+        stand_in->class = (uint16_t) class;
         stand_in->block_size = (uint32_t)sizeclass_block_size(class);
         stand_in->flags = PAGE_STAND_IN;
         held->stand_ins[class] = stand_in;
@@ -162,9 +162,9 @@ mi__held_flush(thread_heap_t *heap)
     if (held == NULL) {
         return;
     }
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-        if (held->lists[class].first != NULL) {
-            send_list(held, class);
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        if (held->lists[i].first != NULL) {
+            send_list(held, i);
         }
     }
 }

@@ -45,7 +45,8 @@ static _Atomic(thread_heap_t *) adopt_cursor; // [hint: may be stale]
 static thread_heap_t *
 heap_of_top(uint64_t top)
 {
-    return (thread_heap_t *)(uintptr_t)(top >> TAG_BITS << HEAP_ALIGN_SHIFT); // NOLINT(performance-no-int-to-ptr)
+    return (thread_heap_t *)(uintptr_t)(top >> TAG_BITS
+                                                   << HEAP_ALIGN_SHIFT); // NOLINT(performance-no-int-to-ptr)
 }
 
 static uint64_t
@@ -76,7 +77,7 @@ pop_orphan(void)
             return NULL;
         }
         thread_heap_t *next = atomic_get_relaxed(&heap->next_orphan);
-        // acq_rel: passes on the release of push_orphan to who pops the next one.
+        // acq_rel: pairs with the release in push_orphan, and passes it on to who pops the next one.
         if (atomic_cas_weak_acq_rel(&orphans, &top, top_of_heap(next, top))) {
             return heap;
         }

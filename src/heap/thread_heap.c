@@ -13,6 +13,8 @@
 #include "heap/held.h"
 #include "heap/registry.h"
 
+enum { SINGLETON_BEATS = 16 }; // a singleton weighs as much as this many refills
+
 const page_t mi__page_none = {0};
 
 // Written to by nobody: every page in it is mi__page_none, which has no block to give.
@@ -39,8 +41,8 @@ page_t *
 mi__thread_heap_serving(const thread_heap_t *heap, unsigned class)
 {
     size_t block_size = sizeclass_block_size(class);
-    return heap->serving[block_size <= SMALL_MAX ? serving_index_small(block_size)
-                                                 : (size_t)SERVING_LARGE + class];
+    return heap
+        ->serving[block_size <= SMALL_MAX ? serving_index_small(block_size) : (size_t)SERVING_LARGE + class];
 }
 
 void
@@ -169,7 +171,8 @@ mi__thread_heap_drain(thread_heap_t *heap)
 static page_t *
 behind_stand_in(thread_heap_t *heap, unsigned class, page_t *serving)
 {
-    return unlikely((serving->flags & PAGE_STAND_IN) != 0) ? mi__held_step_aside(heap, class, serving) : serving;
+    return unlikely((serving->flags & PAGE_STAND_IN) != 0) ? mi__held_step_aside(heap, class, serving)
+                                                           : serving;
 }
 
 void
@@ -177,10 +180,10 @@ mi__thread_heap_collect(thread_heap_t *heap)
 {
     mi__held_flush(heap);
     mi__thread_heap_drain(heap);
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-        page_t *page = behind_stand_in(heap, class, mi__thread_heap_serving(heap, class));
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        page_t *page = behind_stand_in(heap, i, mi__thread_heap_serving(heap, i));
         if (!is_none(page)) {
-            stop_serving(heap, class, page);
+            stop_serving(heap, i, page);
         }
     }
     mi__held_flush(heap);
@@ -271,9 +274,11 @@ ready_page(thread_heap_t *heap, unsigned class, page_t *serving)
 }
 
 static void
-count_beat(thread_heap_t *heap)
+count_beats(thread_heap_t *heap, uint32_t beats)
 {
-    if (++heap->beat % HEAP_RARE_BEAT == 0) {
+    uint32_t before = heap->beat;
+    heap->beat = before + beats;
+    if (unlikely(before / HEAP_RARE_BEAT != heap->beat / HEAP_RARE_BEAT)) {
         mi__thread_heap_drain(heap);
         (void)mi__purge_poll(false);
         mi__hooks.deferred_free(false);
@@ -291,7 +296,7 @@ mi__thread_heap_alloc(size_t size, bool *zero)
             return NULL;
         }
     }
-    count_beat(heap);
+    count_beats(heap, 1);
     page_t *page = ready_page(heap, sizeclass_of(size), thread_heap_page(heap, size));
     if (unlikely(page == NULL)) {
         return NULL;
@@ -311,7 +316,6 @@ mi__thread_heap_count_singleton(void)
         }
     }
     OWNER_SET(heap->singletons, heap->singletons + 1);
-    count_beat(heap);
-    (void)mi__purge_poll(false);
+    count_beats(heap, SINGLETON_BEATS);
     return true;
 }

@@ -46,10 +46,11 @@ typedef struct thread_heap_t {
     // [owner only]
     MI_ALIGNED(64) page_t *serving[SERVING_COUNT];
     page_queue_t queues[CLASS_COUNT];
-    uint64_t granted[CLASS_COUNT]; // blocks put on `free` lists since the start: allocations, but for those still on them
-    uint64_t singletons;           // singletons handed out since the start
-    struct held_t *held;           // foreign blocks; NULL until the first
-    uint32_t beat;                 // slow-path calls
+    uint64_t granted
+        [CLASS_COUNT]; // blocks put on `free` lists since the start: allocations, but for those still on them
+    uint64_t singletons; // singletons handed out since the start
+    struct held_t *held; // foreign blocks; NULL until the first
+    uint32_t beat;       // slow-path calls
 } thread_heap_t;
 
 _Static_assert(offsetof(thread_heap_t, owner) == 0, "an owner word is compared with the heap's address");

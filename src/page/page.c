@@ -52,7 +52,7 @@ mi__page_new(unsigned class, uintptr_t owner)
         return NULL;
     }
     page_t *page = page_from_run(&run, slices);
-    page->class = (uint16_t)class;
+    page->class = (uint16_t) class;
     page->block_size = (uint32_t)sizeclass_block_size(class);
     page->reserved = (uint32_t)((slices << SLICE_SHIFT) / page->block_size);
     page->flags = run.zero ? PAGE_FRESH_ZERO : 0;
@@ -222,7 +222,8 @@ list_verify(const page_t *page, const block_t *block, size_t *count)
 {
     for (; block != NULL; block = block->next) {
         size_t offset = (size_t)((const char *)block - page->start);
-        if (offset % page->block_size != 0 || offset / page->block_size >= page->capacity || ++*count > page->capacity) {
+        if (offset % page->block_size != 0 || offset / page->block_size >= page->capacity ||
+            ++*count > page->capacity) {
             return false;
         }
     }

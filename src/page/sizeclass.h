@@ -16,7 +16,9 @@
 #include "base/bits.h"
 #include "base/config.h"
 
-enum { CLASS_AFTER_SMALL = CLASS_LINEAR_COUNT + ((10 - 7) << CLASS_STEPS_SHIFT) }; // first class above SMALL_MAX
+enum {
+    CLASS_AFTER_SMALL = CLASS_LINEAR_COUNT + ((10 - 7) << CLASS_STEPS_SHIFT)
+}; // first class above SMALL_MAX
 
 // The class of sizes above CLASS_LINEAR_MAX: eight steps between powers of two, by the top four bits of size − 1.
 static inline size_t

@@ -80,7 +80,7 @@ is_aligned(const void *p, size_t align)
     return ((uintptr_t)p & (align - 1)) == 0;
 }
 
-// The functions below reach past the size that was asked for, to the usable size: the compiler must not see from where.
+// These reach past the size that was asked for, to the usable size: the compiler must not see whence.
 #define API_OUT_OF_LINE static __attribute__((noinline, unused))
 
 API_OUT_OF_LINE int

@@ -42,7 +42,7 @@ test_nothrow(void)
     EXPECT_FAILS(mi_new_nothrow(opaque(SIZE_MAX)), ENOMEM);
     EXPECT_FAILS(mi_new_nothrow(opaque(PTRDIFF_SIZE)), ENOMEM);
     EXPECT_FAILS(mi_new_aligned_nothrow(opaque(SIZE_MAX), 64), ENOMEM);
-    EXPECT_FAILS(mi_new_aligned_nothrow(10, 3), EINVAL);
+    EXPECT_FAILS(mi_new_aligned_nothrow(10, opaque(3)), EINVAL);
 }
 
 #ifndef __cplusplus

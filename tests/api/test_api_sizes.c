@@ -96,7 +96,7 @@ test_failure(void)
     EXPECT_FAILS(mi_ucalloc(opaque(SIZE_MAX / 2), 3, &told), ENOMEM);
     EXPECT(told == 0);
     told = 1;
-    EXPECT_FAILS(mi_umalloc_aligned(8, 3, &told), EINVAL);
+    EXPECT_FAILS(mi_umalloc_aligned(8, opaque(3), &told), EINVAL);
     EXPECT(told == 0);
     told = 1;
     EXPECT_FAILS(mi_umalloc(opaque(PTRDIFF_SIZE + 1), NULL), ENOMEM);

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+// test_purge.c — arena/purge.c: at once, after a delay, or never; and what is used again meanwhile stays.
+#include "fresh.h"
+
+#include "arena/purge.h"
+#include "arena/slices.h"
+#include "os/os.h"
+
+static void
+start(long delay_ms)
+{
+    mi__os_init();
+    mi__conf.purge_delay_ms = delay_ms;
+    mi__conf.region_bytes_log2 = 28;
+    check(mi__region_init());
+}
+
+static slice_run_t
+claim(size_t count)
+{
+    slice_run_t run;
+    check(mi__slices_claim(count, SLICE_SIZE, &run));
+    check(!run.zero || is_zero(run.start, count << SLICE_SHIFT));
+    memset(run.start, 1, count << SLICE_SHIFT);
+    return run;
+}
+
+static size_t
+dirty_bytes(void)
+{
+    size_t all;
+    size_t dirty;
+    mi__slices_count(&all, &dirty);
+    return dirty;
+}
+
+// Polls until `bytes` have been purged in all; false when that takes absurdly long.
+static bool
+poll_until(uint64_t bytes)
+{
+    int64_t give_up = mi__os_clock_ms() + 60 * 1000;
+    while (mi__purge_total() < bytes) {
+        (void)mi__purge_poll(false);
+        if (mi__os_clock_ms() > give_up) {
+            return false;
+        }
+        usleep(1000);
+    }
+    return true;
+}
+
+// ---- at once --------------------------------------------------------------------------------
+
+static void
+delay_zero_purges_as_it_releases(void)
+{
+    start(0);
+    check(mi__purge_at_once());
+    slice_run_t run = claim(160);
+    size_t resident = resident_bytes();
+    mi__slices_release(run.start, 160);
+    check_equal(mi__purge_total(), 160 * SLICE_SIZE);
+    // The kernel's figure is rough.
+    check_at_most(resident_bytes() + 9 * MIB, resident);
+    check_equal(dirty_bytes(), 0);
+    check_equal(mi__purge_poll(true), 0);
+    slice_run_t again;
+    check(mi__slices_claim(160, SLICE_SIZE, &again));
+    check(again.zero && again.start == run.start && is_zero(run.start, 160 * SLICE_SIZE));
+}
+
+static void
+delay_zero_purges_parts_and_long_runs(void)
+{
+    start(0);
+    slice_run_t run = claim(300);
+    mi__slices_release(run.start + 290 * SLICE_SIZE, 10);
+    check_equal(mi__purge_total(), 10 * SLICE_SIZE);
+    check_equal(run.start[290 * SLICE_SIZE - 1], 1);
+    mi__slices_release(run.start, 290);
+    check_equal(mi__purge_total(), 300 * SLICE_SIZE);
+    check_equal(dirty_bytes(), 0);
+}
+
+// ---- never ----------------------------------------------------------------------------------
+
+static void
+delay_minus_one_waits_for_force(void)
+{
+    start(-1);
+    check(!mi__purge_at_once());
+    slice_run_t run = claim(5);
+    mi__slices_release(run.start, 5);
+    for (int i = 0; i < 100; i++) {
+        mi__purge_schedule();
+        check_equal(mi__purge_poll(false), 0);
+        usleep(1000);
+    }
+    check_equal(dirty_bytes(), 5 * SLICE_SIZE);
+    check_equal(mi__purge_poll(true), 5 * SLICE_SIZE);
+    check_equal(mi__purge_total(), 5 * SLICE_SIZE);
+    check_equal(mi__purge_poll(true), 0);
+}
+
+// ---- after a delay --------------------------------------------------------------------------
+
+static void
+nothing_happens_without_a_release(void)
+{
+    start(1);
+    (void)claim(5);
+    for (int i = 0; i < 50; i++) {
+        check_equal(mi__purge_poll(false), 0);
+        usleep(1000);
+    }
+    check_equal(mi__purge_poll(true), 0);
+    check_equal(mi__purge_total(), 0);
+}
+
+static void
+free_slices_go_after_a_delay(void)
+{
+    start(50);
+    slice_run_t run = claim(10);
+    int64_t released_ms = mi__os_clock_ms();
+    mi__slices_release(run.start, 10);
+    check(poll_until(10 * SLICE_SIZE));
+    check(mi__os_clock_ms() - released_ms >= 50);
+    check_equal(mi__purge_total(), 10 * SLICE_SIZE);
+    check_equal(dirty_bytes(), 0);
+    check(is_zero(run.start, 10 * SLICE_SIZE));
+}
+
+// U1: the release set a deadline and no other call is needed, also for what the first purge only marked.
+static void
+a_deadline_stands_while_something_is_left(void)
+{
+    start(5);
+    for (int round = 1; round <= 5; round++) {
+        slice_run_t run = claim(3);
+        mi__slices_release(run.start, 3);
+        check(poll_until((uint64_t)round * 3 * SLICE_SIZE));
+        check_equal(dirty_bytes(), 0);
+    }
+}
+
+static void
+later_releases_are_purged_too(void)
+{
+    start(10);
+    slice_run_t first = claim(3);
+    slice_run_t second = claim(4);
+    mi__slices_release(first.start, 3);
+    usleep(15 * 1000);
+    (void)mi__purge_poll(false);
+    mi__slices_release(second.start, 4);
+    check(poll_until(7 * SLICE_SIZE));
+    check_equal(dirty_bytes(), 0);
+}
+
+// Each poll may find the deadline passed, but the slice was in use since the poll before.
+static void
+what_goes_in_and_out_of_use_stays(void)
+{
+    start(2);
+    for (int i = 0; i < 100; i++) {
+        slice_run_t run = claim(3);
+        mi__slices_release(run.start, 3);
+        usleep(1000);
+        check_equal(mi__purge_poll(false), 0);
+    }
+    check_equal(mi__purge_total(), 0);
+    check(poll_until(3 * SLICE_SIZE));
+}
+
+static void
+force_does_not_wait(void)
+{
+    start(1000 * 1000);
+    slice_run_t run = claim(6);
+    mi__slices_release(run.start, 6);
+    check_equal(mi__purge_poll(false), 0);
+    check_equal(mi__purge_poll(true), 6 * SLICE_SIZE);
+    check_equal(mi__purge_poll(true), 0);
+}
+
+static void
+the_count_is_a_sum(void)
+{
+    start(-1);
+    mi__purge_count(100);
+    mi__purge_count((size_t)1 << 40);
+    check_equal(mi__purge_total(), ((uint64_t)1 << 40) + 100);
+}
+
+static void
+errno_is_kept(void)
+{
+    start(1);
+    slice_run_t run = claim(6);
+    errno = ERRNO_MARK;
+    mi__slices_release(run.start, 6);
+    (void)mi__purge_poll(true);
+    mi__conf.purge_delay_ms = 0;
+    check(mi__slices_claim(6, SLICE_SIZE, &run));
+    mi__slices_release(run.start, 6);
+    check_equal(errno, ERRNO_MARK);
+}
+
+// ---- threads and fork -----------------------------------------------------------------------
+
+static _Atomic(uint64_t) returned;
+
+static void *
+release_and_poll(void *arg)
+{
+    uint64_t random = *(uint64_t *)arg;
+    for (int i = 0; i < (SANITIZED ? 500 : 5000); i++) {
+        size_t count = 1 + random_next(&random) % 70;
+        slice_run_t run;
+        check(mi__slices_claim(count, SLICE_SIZE, &run));
+        for (size_t k = 0; k < count; k++) {
+            char *slice = run.start + k * SLICE_SIZE;
+            check(!run.zero || *slice == 0);
+            *slice = 1;
+        }
+        mi__slices_release(run.start, count);
+        atomic_fetch_add(&returned, mi__purge_poll(i % 3 == 0));
+    }
+    return NULL;
+}
+
+static void
+threads_poll_at_once(void)
+{
+    start(1);
+    uint64_t seeds[] = {1, 2, 3, 4};
+    run_threads(4, release_and_poll, seeds, sizeof seeds[0]);
+    atomic_fetch_add(&returned, mi__purge_poll(true));
+    check_equal(dirty_bytes(), 0);
+    check_equal(mi__purge_total(), atomic_load(&returned));
+}
+
+static _Atomic(bool) stop;
+
+static void *
+purge_all_the_time(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&stop)) {
+        slice_run_t run;
+        check(mi__slices_claim(8, SLICE_SIZE, &run));
+        *run.start = 1;
+        mi__slices_release(run.start, 8);
+        (void)mi__purge_poll(true);
+    }
+    return NULL;
+}
+
+static void
+purge_in_forked_child(void)
+{
+    mi__purge_after_fork();
+    slice_run_t run;
+    check(mi__slices_claim(2, SLICE_SIZE, &run));
+    *run.start = 1;
+    mi__slices_release(run.start, 2);
+    check(mi__purge_poll(true) >= 2 * SLICE_SIZE);
+}
+
+static void
+a_child_purges_though_its_parent_was_at_it(void)
+{
+    start(1);
+    pthread_t thread;
+    check(pthread_create(&thread, NULL, purge_all_the_time, NULL) == 0);
+    for (int i = 0; i < 50; i++) {
+        check_equal(status_of_child(purge_in_forked_child), 0);
+    }
+    atomic_store(&stop, true);
+    check(pthread_join(thread, NULL) == 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fresh_test(delay_zero_purges_as_it_releases),
+        fresh_test(delay_zero_purges_parts_and_long_runs),
+        fresh_test(delay_minus_one_waits_for_force),
+        fresh_test(nothing_happens_without_a_release),
+        fresh_test(free_slices_go_after_a_delay),
+        fresh_test(a_deadline_stands_while_something_is_left),
+        fresh_test(later_releases_are_purged_too),
+        fresh_test(what_goes_in_and_out_of_use_stays),
+        fresh_test(force_does_not_wait),
+        fresh_test(the_count_is_a_sum),
+        fresh_test(errno_is_kept),
+        fresh_test(threads_poll_at_once),
+        fresh_test(a_child_purges_though_its_parent_was_at_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

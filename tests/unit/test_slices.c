@@ -1,0 +1,751 @@
+// SPDX-License-Identifier: MIT
+// test_slices.c — arena/slices.c: runs are apart, aligned, in the lowest place; zero is known; free memory goes back in two steps.
+#include "fresh.h"
+
+#include "arena/slices.h"
+#include "os/os.h"
+
+enum { RUNS_MAX = 4096 };
+
+static region_t *
+start(long bytes_log2)
+{
+    mi__os_init();
+    mi__conf.purge_delay_ms = -1;
+    mi__conf.region_bytes_log2 = bytes_log2;
+    check(mi__region_init());
+    return mi__region_at(0);
+}
+
+// S2 for one run: what is called zero is zero. Then soils both ends of every slice.
+static void
+use(const slice_run_t *run, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *slice = run->start + i * SLICE_SIZE;
+        check(!run->zero || is_zero(slice, SLICE_SIZE));
+        memset(slice, 0x5a, 64);
+        memset(slice + SLICE_SIZE - 64, 0x5a, 64);
+    }
+}
+
+static slice_run_t
+claim(size_t count, size_t align)
+{
+    slice_run_t run;
+    check(mi__slices_claim(count, align, &run));
+    check(is_aligned(run.start, align));
+    check(mi__region_descriptor(run.start) == run.descriptor);
+    region_t *region = mi__region_of(run.start);
+    check(mi__region_of(run.start + count * SLICE_SIZE - 1) == region);
+    return run;
+}
+
+static size_t
+slice_of(const slice_run_t *run)
+{
+    return region_slice_of(mi__region_of(run->start), run->start);
+}
+
+static size_t
+free_bytes(void)
+{
+    size_t all;
+    size_t dirty;
+    mi__slices_count(&all, &dirty);
+    check_at_most(dirty, all);
+    return all;
+}
+
+static size_t
+dirty_bytes(void)
+{
+    size_t all;
+    size_t dirty;
+    mi__slices_count(&all, &dirty);
+    return dirty;
+}
+
+static size_t
+purge(bool all, bool left_expected)
+{
+    bool left;
+    size_t bytes = mi__slices_purge(all, &left);
+    check_equal(left, left_expected);
+    return bytes;
+}
+
+// ---- placement ------------------------------------------------------------------------------
+
+static void
+the_lowest_place_is_taken(void)
+{
+    region_t *region = start(26);
+    for (size_t i = 0; i < 200; i++) {
+        slice_run_t run = claim(1, SLICE_SIZE);
+        check(run.start == region_slice_at(region, i));
+        check(run.descriptor == region_descriptor_at(region, i));
+        check(run.zero);
+    }
+    mi__slices_release(region_slice_at(region, 150), 1);
+    mi__slices_release(region_slice_at(region, 20), 1);
+    mi__slices_release(region_slice_at(region, 70), 1);
+    slice_run_t run = claim(1, SLICE_SIZE);
+    check_equal(slice_of(&run), 20);
+    run = claim(1, SLICE_SIZE);
+    check_equal(slice_of(&run), 70);
+    run = claim(1, SLICE_SIZE);
+    check_equal(slice_of(&run), 150);
+    run = claim(1, SLICE_SIZE);
+    check_equal(slice_of(&run), 200);
+}
+
+static void
+holes_are_filled_by_what_fits(void)
+{
+    region_t *region = start(26);
+    (void)claim(64, SLICE_SIZE);
+    mi__slices_release(region_slice_at(region, 3), 2);
+    mi__slices_release(region_slice_at(region, 10), 8);
+    slice_run_t run = claim(8, SLICE_SIZE);
+    check_equal(slice_of(&run), 10);
+    run = claim(3, SLICE_SIZE);
+    check_equal(slice_of(&run), 64);
+    run = claim(2, SLICE_SIZE);
+    check_equal(slice_of(&run), 3);
+}
+
+// The hints, of which there is one for each kind of length, must not hide room that came back.
+static void
+room_that_came_back_is_found(void)
+{
+    region_t *region = start(28);
+    static const size_t counts[] = {1, 2, 8, 9, 33, 64};
+    for (size_t i = 0; i < 640; i++) {
+        (void)claim(1, SLICE_SIZE);
+    }
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        (void)claim(counts[i], SLICE_SIZE);
+        mi__slices_release(region_slice_at(region, 64), 64);
+        slice_run_t run = claim(counts[i], SLICE_SIZE);
+        check_equal(slice_of(&run), 64);
+        if (counts[i] < 64) {
+            run = claim(64 - counts[i], SLICE_SIZE);
+            check_equal(slice_of(&run), 64 + counts[i]);
+        }
+    }
+}
+
+// Room that is left when a claim of one length went elsewhere is still there for shorter ones.
+static void
+a_longer_claim_hides_nothing(void)
+{
+    region_t *region = start(28);
+    for (size_t i = 0; i < 60; i++) {
+        (void)claim(1, SLICE_SIZE);
+    }
+    slice_run_t run = claim(8, SLICE_SIZE);
+    check_equal(slice_of(&run), 64);
+    run = claim(4, SLICE_SIZE);
+    check_equal(slice_of(&run), 60);
+    (void)region;
+}
+
+static void
+every_count_up_to_a_chunk_lies_in_one(void)
+{
+    (void)start(32);
+    for (size_t count = 1; count <= CHUNK_SLICES; count++) {
+        slice_run_t run = claim(count, SLICE_SIZE);
+        check_equal(slice_of(&run) / CHUNK_SLICES, (slice_of(&run) + count - 1) / CHUNK_SLICES);
+        use(&run, count);
+    }
+}
+
+static void
+long_runs_cross_chunks(void)
+{
+    region_t *region = start(32);
+    static const size_t counts[] = {65, 127, 128, 129, 200, 1000, 5000};
+    size_t end = 0;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        slice_run_t run = claim(counts[i], SLICE_SIZE);
+        check(slice_of(&run) >= end);
+        check(run.zero);
+        end = slice_of(&run) + counts[i];
+        memset(run.start, 1, counts[i] << SLICE_SHIFT);
+    }
+    // The tail of the last chunk serves others.
+    slice_run_t tail = claim(64 - 65 % 64, SLICE_SIZE);
+    check_equal(slice_of(&tail), 65);
+    mi__slices_release(region->base, 65);
+    slice_run_t again = claim(65, SLICE_SIZE);
+    check_equal(slice_of(&again), 0);
+    check(!again.zero);
+}
+
+static void
+a_run_with_one_slice_in_the_way_goes_elsewhere(void)
+{
+    region_t *region = start(28);
+    (void)claim(64 * 5, SLICE_SIZE);
+    mi__slices_release(region->base, 64 * 2 + 10);
+    mi__slices_release(region_slice_at(region, 64 * 2 + 11), 64 * 3 - 11);
+    // Slice 138 is in use: a run over chunks 0 to 2 ends before it, or is beyond it.
+    slice_run_t run = claim(64 * 2 + 11, SLICE_SIZE);
+    check(slice_of(&run) > 138);
+    slice_run_t fits = claim(64 * 2 + 10, SLICE_SIZE);
+    check_equal(slice_of(&fits), 0);
+}
+
+static void
+a_whole_region_is_one_run(void)
+{
+    region_t *region = start(26);
+    slice_run_t run = claim(region->slices, SLICE_SIZE);
+    check(run.start == region->base);
+    check_equal(free_bytes(), 0);
+    check_equal(mi__region_count(), 1);
+    mi__slices_release(run.start, region->slices);
+    check_equal(free_bytes(), region->slices << SLICE_SHIFT);
+}
+
+// ---- alignment ------------------------------------------------------------------------------
+
+static void
+every_alignment_is_kept(void)
+{
+    (void)start(36);
+    static const size_t counts[] = {1, 8, 33, 64, 65, 150};
+    for (size_t align = SLICE_SIZE; align <= 2 * GIB; align *= 2) {
+        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+            slice_run_t run = claim(counts[i], align);
+            use(&run, counts[i]);
+            slice_run_t second = claim(counts[i], align);
+            check(second.start != run.start);
+            mi__slices_release(run.start, counts[i]);
+            mi__slices_release(second.start, counts[i]);
+        }
+    }
+}
+
+// A large alignment wants address space, not memory: whatever lies below the aligned place must not be charged.
+static void
+alignments_above_memory_are_kept(void)
+{
+    (void)start(40);
+    for (size_t align = 4 * GIB; align <= 64 * GIB; align *= 2) {
+        slice_run_t run;
+        if (!mi__slices_claim(1, align, &run)) {
+            fprintf(stderr, "no slice at a multiple of %zu GiB: ", align / GIB);
+            check(!"claimed");
+        }
+        use(&run, 1);
+        mi__slices_release(run.start, 1);
+    }
+    check_at_most(mi__region_committed_bytes(), 16 * GIB);
+}
+
+static void
+impossible_alignments_fail_cleanly(void)
+{
+    (void)start(32);
+    slice_run_t run;
+    for (unsigned shift = 47; shift < 63; shift++) {
+        check(!mi__slices_claim(1, (size_t)1 << shift, &run));
+        check(!mi__slices_claim(1000, (size_t)1 << shift, &run));
+    }
+    check_equal(mi__region_count(), 1);
+    run = claim(1, SLICE_SIZE);
+    check_equal(slice_of(&run), 0);
+}
+
+static void
+alignment_within_a_chunk_skips_what_is_taken(void)
+{
+    region_t *region = start(26);
+    (void)claim(1, SLICE_SIZE);
+    slice_run_t run = claim(1, 16 * SLICE_SIZE);
+    check_equal(slice_of(&run), 16);
+    run = claim(2, 16 * SLICE_SIZE);
+    check_equal(slice_of(&run), 32);
+    run = claim(16, 32 * SLICE_SIZE);
+    check_equal(slice_of(&run), 64);
+    // What an aligned claim passed over is still found by others.
+    run = claim(1, SLICE_SIZE);
+    check_equal(slice_of(&run), 1);
+    (void)region;
+}
+
+// ---- full regions ---------------------------------------------------------------------------
+
+static void
+a_full_region_leads_to_a_second(void)
+{
+    region_t *first = start(24);
+    for (size_t i = 0; i < first->slices; i++) {
+        slice_run_t run = claim(1, SLICE_SIZE);
+        check(mi__region_of(run.start) == first);
+    }
+    check_equal(mi__region_count(), 1);
+    slice_run_t run = claim(1, SLICE_SIZE);
+    check_equal(mi__region_count(), 2);
+    check(mi__region_of(run.start) == mi__region_at(1));
+    use(&run, 1);
+    // Room in the first one is used before more of the second.
+    mi__slices_release(region_slice_at(first, 77), 1);
+    run = claim(1, SLICE_SIZE);
+    check(run.start == region_slice_at(first, 77));
+    run = claim(1, SLICE_SIZE);
+    check(mi__region_of(run.start) == mi__region_at(1));
+}
+
+static void
+a_run_larger_than_a_region_gets_one(void)
+{
+    region_t *first = start(22);
+    slice_run_t run = claim(first->slices + 1, SLICE_SIZE);
+    check_equal(mi__region_count(), 2);
+    use(&run, first->slices + 1);
+    slice_run_t far = claim(10 * first->slices, 8 * MIB);
+    use(&far, 10 * first->slices);
+    slice_run_t one = claim(1, SLICE_SIZE);
+    check(mi__region_of(one.start) == first);
+    mi__slices_release(far.start, 10 * first->slices);
+    mi__slices_release(run.start, first->slices + 1);
+    check_equal(dirty_bytes(), (11 * first->slices + 1) << SLICE_SHIFT);
+}
+
+static void
+regions_follow_as_long_as_there_is_need(void)
+{
+    region_t *first = start(22);
+    for (size_t i = 0; i < 10 * first->slices; i++) {
+        slice_run_t run = claim(1, SLICE_SIZE);
+        check(run.zero);
+        use(&run, 1);
+    }
+    check_equal(mi__region_count(), 10);
+    check_equal(free_bytes(), 0);
+}
+
+static void
+impossible_counts_fail_cleanly(void)
+{
+    (void)start(32);
+    slice_run_t run;
+    check(!mi__slices_claim((size_t)1 << 40, SLICE_SIZE, &run));
+    check(!mi__slices_claim(PTRDIFF_MAX >> SLICE_SHIFT, SLICE_SIZE, &run));
+    check(!mi__slices_claim(SIZE_MAX >> SLICE_SHIFT, SLICE_SIZE, &run));
+    check_equal(mi__region_count(), 1);
+    (void)claim(1, SLICE_SIZE);
+}
+
+// ---- no memory ------------------------------------------------------------------------------
+
+static void
+a_refused_commit_is_a_clean_failure(void)
+{
+    (void)start(32);
+    limit_to(RLIMIT_DATA, data_bytes() + 32 * MIB);
+    slice_run_t run;
+    check(!mi__slices_claim(MIB * 64 / SLICE_SIZE, SLICE_SIZE, &run));
+    size_t count = 0;
+    while (mi__slices_claim(16, SLICE_SIZE, &run)) {
+        use(&run, 16);
+        count++;
+    }
+    check(count >= 4 * 6);
+    check_at_most(count, 4 * 9);
+    unlimit(RLIMIT_DATA);
+    run = claim(1024, SLICE_SIZE);
+    use(&run, 1024);
+}
+
+// A refused commit is no want of address space: more regions would not help, and a program that goes on asking would
+// soon have none left.
+static void
+a_refused_commit_adds_no_region(void)
+{
+    (void)start(32);
+    limit_to(RLIMIT_DATA, data_bytes() + 16 * MIB);
+    slice_run_t run;
+    while (mi__slices_claim(16, SLICE_SIZE, &run)) {
+    }
+    for (int i = 0; i < 20; i++) {
+        check(!mi__slices_claim(16, SLICE_SIZE, &run));
+        check(!mi__slices_claim(1000, SLICE_SIZE, &run));
+    }
+    check_equal(mi__region_count(), 1);
+}
+
+static void
+a_refused_large_claim_adds_one_region_at_most(void)
+{
+    (void)start(32);
+    limit_to(RLIMIT_DATA, data_bytes() + 16 * MIB);
+    slice_run_t run;
+    // Larger than the first region.
+    for (int i = 0; i < 20; i++) {
+        check(!mi__slices_claim(5 * GIB / SLICE_SIZE, SLICE_SIZE, &run));
+    }
+    check_at_most(mi__region_count(), 2);
+}
+
+// ---- growing in place -----------------------------------------------------------------------
+
+static void
+free_slices_behind_are_claimed(void)
+{
+    region_t *region = start(28);
+    slice_run_t run = claim(3, SLICE_SIZE);
+    check(mi__slices_claim_behind(run.start, 3, 2));
+    check(mi__slices_claim_behind(run.start, 5, 100));
+    // Claimed for good: the next one lies behind.
+    slice_run_t next = claim(1, SLICE_SIZE);
+    check_equal(slice_of(&next), 105);
+    check(!mi__slices_claim_behind(run.start, 105, 1));
+    mi__slices_release(run.start, 105);
+    check_equal(dirty_bytes(), 105 * SLICE_SIZE);
+    (void)region;
+}
+
+static void
+slices_behind_may_lie_above_the_frontier(void)
+{
+    region_t *region = start(28);
+    slice_run_t run = claim(64, SLICE_SIZE);
+    check_equal(atomic_get_relaxed(&region->committed), 64);
+    check(mi__slices_claim_behind(run.start, 64, 1));
+    check(mi__slices_claim_behind(run.start, 65, 1000));
+    memset(run.start, 1, 1065 << SLICE_SHIFT);
+    check(!mi__slices_claim_behind(run.start, 1065, region->slices - 1064));
+    check(mi__slices_claim_behind(run.start, 1065, region->slices - 1065));
+    check(!mi__slices_claim_behind(run.start, region->slices, 1));
+    check(!mi__slices_claim_behind(run.start, region->slices, SIZE_MAX >> SLICE_SHIFT));
+}
+
+static void
+a_failed_claim_behind_leaves_nothing_claimed(void)
+{
+    region_t *region = start(28);
+    slice_run_t run = claim(10, SLICE_SIZE);
+    (void)claim(64 * 3, SLICE_SIZE);
+    mi__slices_release(region_slice_at(region, 64), 64 * 2);
+    // Free: 10 to 191; in use: 192 to 255.
+    size_t before = free_bytes();
+    check(!mi__slices_claim_behind(run.start, 10, 183));
+    check(!mi__slices_claim_behind(run.start, 10, 250));
+    check_equal(free_bytes(), before);
+    check(mi__slices_claim_behind(run.start, 10, 182));
+    check_equal(free_bytes(), before - 182 * SLICE_SIZE);
+}
+
+static void
+a_refused_commit_behind_claims_nothing(void)
+{
+    (void)start(32);
+    slice_run_t run = claim(10, SLICE_SIZE);
+    limit_to(RLIMIT_DATA, data_bytes() + 16 * MIB);
+    size_t before = free_bytes();
+    check(!mi__slices_claim_behind(run.start, 10, 1000));
+    check_equal(free_bytes(), before);
+    check_equal(mi__region_count(), 1);
+}
+
+static void
+a_part_can_be_released(void)
+{
+    region_t *region = start(26);
+    slice_run_t run = claim(200, SLICE_SIZE);
+    use(&run, 200);
+    mi__slices_release(run.start + 100 * SLICE_SIZE, 100);
+    slice_run_t behind = claim(28, SLICE_SIZE);
+    check_equal(slice_of(&behind), 100);
+    check(!behind.zero);
+    mi__slices_release(run.start, 100);
+    slice_run_t low = claim(64, SLICE_SIZE);
+    check(low.start == region->base);
+}
+
+// ---- zero -----------------------------------------------------------------------------------
+
+static void
+zero_is_known(void)
+{
+    region_t *region = start(26);
+    slice_run_t run = claim(4, SLICE_SIZE);
+    check(run.zero);
+    use(&run, 4);
+    mi__slices_release(run.start, 4);
+    run = claim(4, SLICE_SIZE);
+    check(!run.zero);
+    mi__slices_release(run.start, 4);
+    // Half dirty is not zero.
+    run = claim(8, SLICE_SIZE);
+    check(run.start == region->base);
+    check(!run.zero);
+    mi__slices_release(run.start, 8);
+    check_equal(purge(true, false), 8 * SLICE_SIZE);
+    run = claim(8, SLICE_SIZE);
+    check(run.zero);
+    use(&run, 8);
+}
+
+static void
+zero_is_known_for_long_runs(void)
+{
+    (void)start(28);
+    slice_run_t run = claim(200, SLICE_SIZE);
+    check(run.zero);
+    mi__slices_release(run.start + 199 * SLICE_SIZE, 1);
+    mi__slices_release(run.start, 199);
+    check_equal(purge(true, false), 200 * SLICE_SIZE);
+    slice_run_t one = claim(1, SLICE_SIZE);
+    use(&one, 1);
+    mi__slices_release(one.start, 1);
+    run = claim(200, SLICE_SIZE);
+    check(run.start == one.start);
+    check(!run.zero);
+}
+
+// ---- purging --------------------------------------------------------------------------------
+
+static void
+purging_gives_memory_back(void)
+{
+    (void)start(28);
+    slice_run_t run = claim(512, SLICE_SIZE);
+    size_t before = resident_bytes();
+    memset(run.start, 1, 512 << SLICE_SHIFT);
+    check(resident_bytes() >= before + 30 * MIB);
+    mi__slices_release(run.start, 512);
+    check(resident_bytes() >= before + 30 * MIB);
+    check_equal(dirty_bytes(), 512 * SLICE_SIZE);
+    check_equal(purge(true, false), 512 * SLICE_SIZE);
+    check_equal(dirty_bytes(), 0);
+    check_at_most(resident_bytes(), before + MIB);
+    check_equal(purge(true, false), 0);
+}
+
+static void
+what_is_in_use_stays(void)
+{
+    region_t *region = start(26);
+    slice_run_t run = claim(128, SLICE_SIZE);
+    for (size_t i = 0; i < 128; i++) {
+        fill(run.start + i * SLICE_SIZE, SLICE_SIZE, (unsigned)i);
+    }
+    // Runs of all lengths with gaps of one, also across the middle of words.
+    size_t released = 0;
+    for (size_t i = 0, length = 1; i + length < 128; i += length + 1, length++) {
+        mi__slices_release(run.start + i * SLICE_SIZE, length);
+        released += length;
+    }
+    check_equal(purge(true, false), released * SLICE_SIZE);
+    for (size_t i = 0, length = 1; i + length < 128; i += length + 1, length++) {
+        check(is_zero(run.start + i * SLICE_SIZE, length * SLICE_SIZE));
+        check(is_filled(run.start + (i + length) * SLICE_SIZE, SLICE_SIZE, (unsigned)(i + length)));
+    }
+    (void)region;
+}
+
+static void
+a_first_call_marks_and_a_second_purges(void)
+{
+    (void)start(26);
+    slice_run_t run = claim(20, SLICE_SIZE);
+    use(&run, 20);
+    mi__slices_release(run.start, 20);
+    check_equal(purge(false, true), 0);
+    check_equal(purge(false, false), 20 * SLICE_SIZE);
+    check_equal(purge(false, false), 0);
+    run = claim(20, SLICE_SIZE);
+    check(run.zero);
+}
+
+static void
+use_takes_the_mark_away(void)
+{
+    (void)start(26);
+    slice_run_t run = claim(20, SLICE_SIZE);
+    mi__slices_release(run.start, 20);
+    check_equal(purge(false, true), 0);
+    slice_run_t part = claim(5, SLICE_SIZE);
+    check(part.start == run.start);
+    check(!part.zero);
+    mi__slices_release(part.start, 5);
+    // Fifteen have been free all along, five start anew.
+    check_equal(purge(false, true), 15 * SLICE_SIZE);
+    check_equal(purge(false, false), 5 * SLICE_SIZE);
+}
+
+static void
+marks_of_a_forced_purge_do_not_stay(void)
+{
+    (void)start(26);
+    slice_run_t run = claim(20, SLICE_SIZE);
+    mi__slices_release(run.start, 20);
+    check_equal(purge(false, true), 0);
+    check_equal(purge(true, false), 20 * SLICE_SIZE);
+    run = claim(20, SLICE_SIZE);
+    use(&run, 20);
+    mi__slices_release(run.start, 20);
+    check_equal(purge(false, true), 0);
+    check_equal(purge(false, false), 20 * SLICE_SIZE);
+}
+
+static void
+all_regions_are_purged(void)
+{
+    region_t *first = start(22);
+    slice_run_t runs[4];
+    for (int i = 0; i < 4; i++) {
+        runs[i] = claim(first->slices, SLICE_SIZE);
+        use(&runs[i], first->slices);
+    }
+    for (int i = 0; i < 4; i++) {
+        mi__slices_release(runs[i].start, first->slices);
+    }
+    check_equal(purge(true, false), 4 * first->slices * SLICE_SIZE);
+}
+
+// ---- at random ------------------------------------------------------------------------------
+
+typedef struct shadow_run_t {
+    slice_run_t run;
+    size_t count;
+    unsigned seed;
+} shadow_run_t;
+
+static void
+mark_run(const shadow_run_t *shadow)
+{
+    for (size_t i = 0; i < shadow->count; i++) {
+        fill(shadow->run.start + i * SLICE_SIZE, 256, shadow->seed);
+    }
+}
+
+static void
+check_run(const shadow_run_t *shadow)
+{
+    for (size_t i = 0; i < shadow->count; i++) {
+        check(is_filled(shadow->run.start + i * SLICE_SIZE, 256, shadow->seed));
+    }
+}
+
+static void
+random_step(shadow_run_t *slot, uint64_t *random)
+{
+    if (slot->count > 0) {
+        check_run(slot);
+        mi__slices_release(slot->run.start, slot->count);
+        slot->count = 0;
+        return;
+    }
+    static const size_t lengths[] = {1, 1, 1, 2, 8, 8, 13, 64, 65, 130};
+    size_t count = lengths[random_next(random) % 10];
+    size_t align = (size_t)SLICE_SIZE << (random_next(random) % 4 == 0 ? random_next(random) % 8 : 0);
+    slot->run = claim(count, align);
+    slot->count = count;
+    slot->seed = (unsigned)random_next(random);
+    check(!slot->run.zero || is_zero(slot->run.start, 256));
+    mark_run(slot);
+}
+
+static void
+random_claims_stay_apart(void)
+{
+    region_t *region = start(30);
+    static shadow_run_t slots[100];
+    uint64_t random = 12345;
+    for (int i = 0; i < 20000; i++) {
+        random_step(&slots[random_next(&random) % 100], &random);
+        bool left;
+        if (i % 100 == 0) {
+            (void)mi__slices_purge(i % 300 == 0, &left);
+        }
+    }
+    size_t in_use = 0;
+    for (int i = 0; i < 100; i++) {
+        check_run(&slots[i]);
+        in_use += slots[i].count;
+    }
+    check_equal(free_bytes(), mi__region_committed_bytes() - (in_use << SLICE_SHIFT));
+    (void)region;
+}
+
+static void *
+claim_at_random(void *arg)
+{
+    uint64_t random = *(uint64_t *)arg;
+    shadow_run_t slots[20] = {0};
+    for (int i = 0; i < (SANITIZED ? 2000 : 20000); i++) {
+        random_step(&slots[random_next(&random) % 20], &random);
+        bool left;
+        if (i % 64 == 0) {
+            (void)mi__slices_purge(i % 256 == 0, &left);
+        }
+    }
+    for (int i = 0; i < 20; i++) {
+        if (slots[i].count > 0) {
+            random_step(&slots[i], &random);
+        }
+    }
+    return NULL;
+}
+
+// S1 and S2 under contention: a slice in two hands, or purged in use, would lose its pattern.
+static void
+threads_claim_and_purge_at_once(void)
+{
+    (void)start(24);
+    uint64_t seeds[] = {1, 2, 3, 4};
+    run_threads(4, claim_at_random, seeds, sizeof seeds[0]);
+    check_equal(free_bytes(), mi__region_committed_bytes());
+    bool left;
+    (void)mi__slices_purge(true, &left);
+    check_equal(dirty_bytes(), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fresh_test(the_lowest_place_is_taken),
+        fresh_test(holes_are_filled_by_what_fits),
+        fresh_test(room_that_came_back_is_found),
+        fresh_test(a_longer_claim_hides_nothing),
+        fresh_test(every_count_up_to_a_chunk_lies_in_one),
+        fresh_test(long_runs_cross_chunks),
+        fresh_test(a_run_with_one_slice_in_the_way_goes_elsewhere),
+        fresh_test(a_whole_region_is_one_run),
+        fresh_test(every_alignment_is_kept),
+        fresh_test(alignments_above_memory_are_kept),
+        fresh_test(impossible_alignments_fail_cleanly),
+        fresh_test(alignment_within_a_chunk_skips_what_is_taken),
+        fresh_test(a_full_region_leads_to_a_second),
+        fresh_test(a_run_larger_than_a_region_gets_one),
+        fresh_test(regions_follow_as_long_as_there_is_need),
+        fresh_test(impossible_counts_fail_cleanly),
+        fresh_test(a_refused_commit_is_a_clean_failure),
+        fresh_test(a_refused_commit_adds_no_region),
+        fresh_test(a_refused_large_claim_adds_one_region_at_most),
+        fresh_test(free_slices_behind_are_claimed),
+        fresh_test(slices_behind_may_lie_above_the_frontier),
+        fresh_test(a_failed_claim_behind_leaves_nothing_claimed),
+        fresh_test(a_refused_commit_behind_claims_nothing),
+        fresh_test(a_part_can_be_released),
+        fresh_test(zero_is_known),
+        fresh_test(zero_is_known_for_long_runs),
+        fresh_test(purging_gives_memory_back),
+        fresh_test(what_is_in_use_stays),
+        fresh_test(a_first_call_marks_and_a_second_purges),
+        fresh_test(use_takes_the_mark_away),
+        fresh_test(marks_of_a_forced_purge_do_not_stay),
+        fresh_test(all_regions_are_purged),
+        fresh_test(random_claims_stay_apart),
+        fresh_test(threads_claim_and_purge_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
