@@ -101,8 +101,7 @@ mi__usable_size(const void *p, const char *call)
     }
     page_t *page = mi__page_of(p);
     if (unlikely(page == NULL)) {
-        bool foreign = mi__region_descriptor(p) == NULL;
-        mi__hooks.misuse(foreign ? MISUSE_FREE_FOREIGN : MISUSE_FREE_NO_BLOCK, call, p);
+        mi__free_report(p, call);
         return 0;
     }
     return mi__page_usable(page, p);

@@ -51,6 +51,12 @@ mi__free_other(void *p, page_t *page, uintptr_t word)
 }
 
 void
+mi__free_report(const void *p, const char *call)
+{
+    mi__hooks.misuse(mi__region_reserves(p) ? MISUSE_FREE_NO_BLOCK : MISUSE_FREE_FOREIGN, call, p);
+}
+
+void
 mi__free_outside(void *p)
 {
     if (likely(p == NULL)) {
@@ -58,7 +64,7 @@ mi__free_outside(void *p)
     }
     page_t *page = mi__region_descriptor(p);
     if (unlikely(page == NULL)) {
-        mi__hooks.misuse(MISUSE_FREE_FOREIGN, "free", p);
+        mi__free_report(p, "free");
         return;
     }
     uintptr_t word = page_owner(page);

@@ -19,4 +19,7 @@ void mi__free_other(void *p, page_t *page, uintptr_t word);
 // The free that just happened brought the last block of a page of the calling thread home.
 void mi__free_emptied(page_t *page);
 
+// Reports that `p`, passed to `call`, is in no page.
+void mi__free_report(const void *p, const char *call);
+
 #endif

@@ -208,6 +208,18 @@ mi__region_descriptor(const void *p)
     return region == NULL ? NULL : region_descriptor_at(region, region_slice_of(region, p));
 }
 
+bool
+mi__region_reserves(const void *p)
+{
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        const region_t *region = mi__region_at(i);
+        if (((uintptr_t)p - (uintptr_t)region->base) >> SLICE_SHIFT < region->slices) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t
 mi__region_reserved_bytes(void)
 {

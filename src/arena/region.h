@@ -63,6 +63,9 @@ region_t *mi__region_of(const void *p);
 // The descriptor of the committed slice in which `p` lies, in whichever region; NULL when there is none.
 page_t *mi__region_descriptor(const void *p);
 
+// True when `p` lies in address space that a region has reserved for slices, committed or not.
+bool mi__region_reserves(const void *p);
+
 // Totals over all regions, in bytes.
 size_t mi__region_reserved_bytes(void);
 size_t mi__region_committed_bytes(void);

@@ -13,6 +13,7 @@
 #include <mimalloc.h>
 #include <pthread.h>
 
+#include "alloc/alloc.h"
 #include "base/bits.h"
 #include "base/config.h"
 #include "base/format.h"
@@ -42,21 +43,28 @@ mi__front_first_use(void)
     mi__options_load();
 }
 
-// Whose malloc the program calls: in a static link ours, by the link; in a shared one the first that the
-// loader found.
+// Whose malloc the program calls, NULL for ours. In a static link that is known from the link. In a shared one the name may
+// lead to an entry of the program's own, so the answer is where a block comes from.
 static const char *
 malloc_provider(void)
 {
 #if MI_SHARED && MI_OVERRIDE
-    Dl_info ours;
-    static Dl_info first;
-    void *found = dlsym(RTLD_DEFAULT, "malloc");
-    if (found != NULL && dladdr(found, &first) != 0 &&
-        dladdr((void *)(uintptr_t)mi__process_init, &ours) != 0 && first.dli_fbase != ours.dli_fbase) {
-        return first.dli_fname;
+    static Dl_info found;
+    void *malloc_found = dlsym(RTLD_DEFAULT, "malloc");
+    void *free_found = dlsym(RTLD_DEFAULT, "free");
+    if (malloc_found == NULL || free_found == NULL) {
+        return NULL;
     }
-#endif
+    void *block = ((void *(*)(size_t))malloc_found)(1);
+    bool is_ours = block == NULL || mi__is_block(block);
+    ((void (*)(void *))free_found)(block);
+    if (is_ours) {
+        return NULL;
+    }
+    return dladdr(malloc_found, &found) != 0 ? found.dli_fname : "another library";
+#else
     return MI_OVERRIDE ? NULL : "libc";
+#endif
 }
 
 static void

@@ -148,8 +148,7 @@ mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *stand_in)
     page_t *stood_in = stand_in->next;
     while (stand_in->free != NULL) {
         hold(heap->held, class, page_pop(stand_in, stand_in->free));
-        // They were granted, but nobody took them.
-        OWNER_SET(heap->granted[class], heap->granted[class] - 1);
+        thread_heap_ungrant(heap, class, 1);
     }
     mi__thread_heap_serve(heap, class, stood_in);
     return stood_in;

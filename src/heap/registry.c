@@ -19,6 +19,7 @@
 #include "heap/registry.h"
 
 #include "arena/meta.h"
+#include "arena/purge.h"
 #include "base/check.h"
 #include "base/hooks.h"
 #include "heap/held.h"
@@ -40,6 +41,7 @@ static _Atomic(size_t) heaps_live;
 // The top of the stack of orphans: (address / 64) << TAG_BITS | tag. The tag grows with every pop and push, so that a
 // heap that was popped and pushed meanwhile is not taken for untouched.
 static _Atomic(uint64_t) orphans;
+static _Atomic(size_t) orphans_count;         // [hint: may be stale]
 static _Atomic(thread_heap_t *) adopt_cursor; // [hint: may be stale]
 
 static thread_heap_t *
@@ -282,6 +284,7 @@ mi__registry_after_fork(void)
         }
     }
     atomic_set_relaxed(&heaps_live, live);
+    mi__purge_after_fork();
 }
 
 thread_heap_t *

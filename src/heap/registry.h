@@ -29,7 +29,7 @@ MI_NODISCARD page_t *mi__registry_adopt_page(thread_heap_t *heap, unsigned class
 // Takes in what came home to all orphans, and releases their empty pages.
 void mi__registry_collect(void);
 
-// In the child of a fork: heaps of threads that are not there any more are left alone for good.
+// In the child of a fork: heaps of threads that are not there any more are left alone for good, and so is what they were doing.
 void mi__registry_after_fork(void);
 
 // All heaps ever made: the first, and the one after `heap`; NULL at the end.

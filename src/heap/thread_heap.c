@@ -116,7 +116,7 @@ static void
 stop_serving(thread_heap_t *heap, unsigned class, page_t *page)
 {
     mi__thread_heap_serve(heap, class, NONE);
-    OWNER_SET(heap->granted[class], heap->granted[class] - mi__page_ungrant(page));
+    thread_heap_ungrant(heap, class, mi__page_ungrant(page));
     page_unpin(page);
     settle(heap, page);
 }

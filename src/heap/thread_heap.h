@@ -104,7 +104,7 @@ void mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block);
 // Takes in what other threads freed, and releases pages that became empty. Also for a heap without a thread, by its claimer.
 void mi__thread_heap_drain(thread_heap_t *heap);
 
-// Drains, and lets go of everything that is empty: also serving pages.
+// Drains, and stops serving: empty pages go back to the arena, others into their queues.
 void mi__thread_heap_collect(thread_heap_t *heap);
 
 // Takes a queued page of `class` out of the orphan `heap`, which the caller has claimed, and gives it to `to`, the caller's own. NULL
@@ -119,6 +119,13 @@ static inline void
 thread_heap_grant(thread_heap_t *heap, unsigned class, uint32_t granted)
 {
     OWNER_SET(heap->granted[class], heap->granted[class] + granted);
+}
+
+// Takes back blocks that were granted, but that nobody took.
+static inline void
+thread_heap_ungrant(thread_heap_t *heap, unsigned class, uint32_t count)
+{
+    OWNER_SET(heap->granted[class], heap->granted[class] - count);
 }
 
 // The commonest refill, kept short: grants what the owner freed to the serving `page`, and takes the first of it. NULL when

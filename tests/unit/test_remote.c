@@ -302,7 +302,7 @@ drain_owner(owner_t *of)
 }
 
 // The owner at work while others push: `at_work` runs again and again, and once more when all is pushed.
-static void
+static size_t
 push_while(size_t (*at_work)(void))
 {
     pthread_t threads[PUSHERS];
@@ -321,7 +321,9 @@ push_while(size_t (*at_work)(void))
         check(pthread_join(threads[i], NULL) == 0);
     }
     drained += at_work();
-    check_equal(drained, atomic_load(&listings));
+    // A page that was pushed to while it moved was listed by the mover, who is not told.
+    check_at_most(atomic_load(&listings), drained);
+    return drained;
 }
 
 static size_t
@@ -348,7 +350,8 @@ nothing_is_lost_while_the_owner_drains(void)
     start();
     for (int i = 0; i < ROUNDS; i++) {
         shared_page = page_given_out(i % 2 == 0 ? 16 : 256);
-        push_while(take_and_drain);
+        size_t drained = push_while(take_and_drain);
+        check_equal(drained, atomic_load(&listings));
         check_all_home();
     }
 }
@@ -360,11 +363,15 @@ to_other(void)
     return is_first ? &other : &owner;
 }
 
+static size_t moves;
+
 static size_t
 drain_and_move(void)
 {
     size_t drained = drain_owner(&owner) + drain_owner(&other);
-    (void)mi__remote_move(shared_page, to_other());
+    if (mi__remote_move(shared_page, to_other())) {
+        moves++;
+    }
     return drained;
 }
 
@@ -375,11 +382,12 @@ nothing_is_lost_while_the_page_moves(void)
     start();
     for (int i = 0; i < ROUNDS; i++) {
         shared_page = page_given_out(i % 2 == 0 ? 16 : 256);
-        push_while(drain_and_move);
+        (void)push_while(drain_and_move);
         (void)drain_owner(&owner);
         (void)drain_owner(&other);
         check_all_home();
     }
+    check(moves > 0);
 }
 
 int

@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: MIT
+// explore.c — coroutines, the choice of who runs, and the search through all choices.
+//
+// Stateless depth-first search: an execution runs from the start, repeats the choices that the search has fixed, and goes
+// on with first choices; what it wrote is then undone. Sleep sets leave out executions that differ only in the order of
+// steps that have nothing to do with each other.
+//
+// Owns:        the coroutines, the stack of choices
+// Threads:     one
+// Not here:    what a load may return, races → memory.c
+#include "explore.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "memory.h"
+
+enum {
+    STACK_BYTES = 64 * 1024,
+    NODES = 4096,
+    STEPS_MAX = 1000, // a longer execution is taken for one that never ends
+    POOL_BYTES = 8 << 20,
+    SIGNATURES_LOG2 = 22,
+};
+
+// ---- coroutines ---------------------------------------------------------------------------------------------------
+
+void explore_switch(void **save, void *load) __attribute__((visibility("hidden")));
+
+#if defined(__x86_64__)
+enum { SAVED_WORDS = 8, ENTRY_WORD = 6 };
+__asm__(".text\n.globl explore_switch\n.hidden explore_switch\n.type explore_switch,@function\n"
+        "explore_switch:\n"
+        "  pushq %rbp\n  pushq %rbx\n  pushq %r12\n  pushq %r13\n  pushq %r14\n  pushq %r15\n"
+        "  movq %rsp, (%rdi)\n  movq %rsi, %rsp\n"
+        "  popq %r15\n  popq %r14\n  popq %r13\n  popq %r12\n  popq %rbx\n  popq %rbp\n  ret\n"
+        ".size explore_switch, . - explore_switch\n");
+#elif defined(__aarch64__)
+enum { SAVED_WORDS = 20, ENTRY_WORD = 11 };
+__asm__(".text\n.globl explore_switch\n.hidden explore_switch\n.type explore_switch,@function\n"
+        "explore_switch:\n"
+        "  sub sp, sp, #160\n"
+        "  stp x19, x20, [sp]\n  stp x21, x22, [sp, #16]\n  stp x23, x24, [sp, #32]\n"
+        "  stp x25, x26, [sp, #48]\n  stp x27, x28, [sp, #64]\n  stp x29, x30, [sp, #80]\n"
+        "  stp d8, d9, [sp, #96]\n  stp d10, d11, [sp, #112]\n  stp d12, d13, [sp, #128]\n"
+        "  stp d14, d15, [sp, #144]\n"
+        "  mov x9, sp\n  str x9, [x0]\n  mov sp, x1\n"
+        "  ldp x19, x20, [sp]\n  ldp x21, x22, [sp, #16]\n  ldp x23, x24, [sp, #32]\n"
+        "  ldp x25, x26, [sp, #48]\n  ldp x27, x28, [sp, #64]\n  ldp x29, x30, [sp, #80]\n"
+        "  ldp d8, d9, [sp, #96]\n  ldp d10, d11, [sp, #112]\n  ldp d12, d13, [sp, #128]\n"
+        "  ldp d14, d15, [sp, #144]\n"
+        "  add sp, sp, #160\n  ret\n"
+        ".size explore_switch, . - explore_switch\n");
+#else
+#error "the coroutines need a few lines of assembly for this processor"
+#endif
+
+typedef struct fiber_t {
+    void *sp;
+    void (*function)(void);
+    bool ended;
+    uint64_t own; // its copy of the private variable
+} fiber_t;
+
+// Fiber 0 runs setup and finish, the others the threads of the scenario.
+static fiber_t fibers[EXPLORE_THREADS + 1];
+static char *stacks;
+static void *scheduler_sp;
+static unsigned running;
+static bool alone; // fiber 0 runs
+static void *private_at;
+static size_t private_size;
+
+static void
+fiber_main(void)
+{
+    fibers[running].function();
+    fibers[running].ended = true;
+    explore_switch(&fibers[running].sp, scheduler_sp);
+    abort();
+}
+
+static void
+fiber_start(unsigned index, void (*function)(void))
+{
+    void **top = (void **)(void *)(stacks + (size_t)(index + 1) * STACK_BYTES);
+    void **sp = top - SAVED_WORDS;
+    memset(sp, 0, SAVED_WORDS * sizeof *sp);
+    sp[ENTRY_WORD] = (void *)(uintptr_t)fiber_main;
+    fibers[index].sp = sp;
+    fibers[index].function = function;
+    fibers[index].ended = function == NULL;
+}
+
+static void
+swap_private(unsigned from, unsigned to)
+{
+    if (private_at != NULL && from != to) {
+        memcpy(&fibers[from].own, private_at, private_size);
+        memcpy(private_at, &fibers[to].own, private_size);
+    }
+}
+
+// Runs a fiber until it comes to its next point, or its end.
+static void
+fiber_run(unsigned index)
+{
+    swap_private(0, index);
+    running = index;
+    explore_switch(&scheduler_sp, fibers[index].sp);
+    running = 0;
+    swap_private(index, 0);
+}
+
+unsigned
+run_current(void)
+{
+    return running;
+}
+
+bool
+run_is_stack(const void *p)
+{
+    return (const char *)p >= stacks && (const char *)p < stacks + (EXPLORE_THREADS + 1) * STACK_BYTES;
+}
+
+bool
+run_is_private(const void *p)
+{
+    return p == private_at;
+}
+
+// ---- the search ---------------------------------------------------------------------------------------------------
+
+// What a thread that waits at a point has explored of its next step already.
+typedef enum sleep_t {
+    AWAKE,
+    PARTLY, // a load: all messages older than `least`
+    ASLEEP,
+} sleep_t;
+
+typedef struct sleeper_t {
+    sleep_t sleep;
+    unsigned least;
+    footprint_t footprint; // of its next step, as far as explored
+} sleeper_t;
+
+typedef struct node_t {
+    bool is_value;
+    unsigned chosen;  // thread, or number of the value
+    unsigned options; // values
+    unsigned ready;   // threads, a bit each
+    sleeper_t sleepers[EXPLORE_THREADS + 1];
+    footprint_t footprint; // of the chosen step, over all executions so far
+} node_t;
+
+static node_t nodes[NODES];
+static unsigned node_count; // fixed by the search
+static unsigned depth;      // reached by this execution
+static sleeper_t sleepers[EXPLORE_THREADS + 1];
+static footprint_t footprint; // of the step that runs
+static bool every;            // explore every order, also those that make no difference
+
+typedef enum outcome_t {
+    RUN_GOES_ON,
+    RUN_ENDED,
+    RUN_CUT,   // what is left has been explored already
+    RUN_AGAIN, // a word turned out to be shared that was not taken for shared: the search starts again
+    RUN_FAILED,
+} outcome_t;
+static outcome_t outcome;
+static char failure[256];
+
+static void
+leave_execution(outcome_t how)
+{
+    outcome = how;
+    void *dropped;
+    explore_switch(&dropped, scheduler_sp);
+    abort();
+}
+
+void
+run_fail(const char *text)
+{
+    snprintf(failure, sizeof failure, "%s", text);
+    outcome = RUN_FAILED;
+    if (running != 0 || alone) {
+        leave_execution(RUN_FAILED);
+    }
+}
+
+void
+run_again(void)
+{
+    leave_execution(RUN_AGAIN);
+}
+
+static node_t *
+next_node(bool *fresh)
+{
+    if (depth == NODES) {
+        fprintf(stderr, "explore: more than %d choices in one execution\n", NODES);
+        exit(2);
+    }
+    *fresh = depth == node_count;
+    if (*fresh) {
+        memset(&nodes[depth], 0, sizeof nodes[depth]);
+        node_count++;
+    }
+    return &nodes[depth++];
+}
+
+unsigned
+run_choose(unsigned options)
+{
+    if (options == 1) {
+        return 0;
+    }
+    bool fresh;
+    node_t *node = next_node(&fresh);
+    if (fresh) {
+        node->is_value = true;
+        node->options = options;
+    } else if (!node->is_value || node->options != options) {
+        fprintf(stderr, "explore: an execution does not repeat\n");
+        exit(2);
+    }
+    return node->chosen;
+}
+
+unsigned
+run_least(void)
+{
+    return sleepers[running].sleep == PARTLY ? sleepers[running].least : 0;
+}
+
+void
+run_touch(footprint_t touched)
+{
+    footprint.reads |= touched.reads;
+    footprint.writes |= touched.writes;
+}
+
+void
+run_point(void)
+{
+    explore_switch(&fibers[running].sp, scheduler_sp);
+}
+
+static unsigned
+ready_threads(void)
+{
+    unsigned ready = 0;
+    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+        if (!fibers[i].ended && memory_is_ready(i)) {
+            ready |= 1U << i;
+        }
+    }
+    return ready;
+}
+
+// A thread to run among those that are ready and not asleep, `last` first; 0 when there is none.
+static unsigned
+first_awake(unsigned ready, const sleeper_t *asleep, unsigned last)
+{
+    if (last != 0 && (ready >> last & 1) != 0 && asleep[last].sleep != ASLEEP) {
+        return last;
+    }
+    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+        if ((ready >> i & 1) != 0 && asleep[i].sleep != ASLEEP) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+// After a step: who slept stays asleep unless the step has to do with its own.
+static void
+wake(unsigned stepped)
+{
+    sleepers[stepped] = (sleeper_t){.sleep = AWAKE};
+    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+        sleeper_t *sleeper = &sleepers[i];
+        if (sleeper->sleep == AWAKE || every) {
+            *sleeper = (sleeper_t){.sleep = AWAKE};
+            continue;
+        }
+        uint64_t hit = footprint.writes & (sleeper->footprint.reads | sleeper->footprint.writes);
+        hit |= footprint.reads & sleeper->footprint.writes;
+        uint64_t load = memory_pending_load(i);
+        if ((hit & ~load) != 0 || (hit & sleeper->footprint.writes) != 0) {
+            sleeper->sleep = AWAKE;
+        } else if (hit != 0 && sleeper->sleep == ASLEEP) {
+            // It may read the new message; to read an older one commutes with the write of it.
+            sleeper->least = memory_fresh_message(i);
+            sleeper->sleep = sleeper->least == 0 ? AWAKE : PARTLY;
+        }
+    }
+}
+
+static void
+run_execution(const scenario_t *scenario)
+{
+    outcome = RUN_GOES_ON;
+    depth = 0;
+    memset(sleepers, 0, sizeof sleepers);
+    memory_start();
+    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+        fiber_start(i, scenario->threads[i - 1]);
+    }
+    for (unsigned i = 1; i <= EXPLORE_THREADS && outcome == RUN_GOES_ON; i++) {
+        if (!fibers[i].ended) {
+            fiber_run(i);
+        }
+    }
+    unsigned last = 0;
+    for (unsigned steps = 0; outcome == RUN_GOES_ON; steps++) {
+        unsigned ready = ready_threads();
+        if (ready == 0) {
+            outcome = RUN_ENDED;
+            for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+                if (!fibers[i].ended) {
+                    run_fail("all threads wait");
+                }
+            }
+            return;
+        }
+        if (steps == STEPS_MAX) {
+            run_fail("the execution does not end");
+            return;
+        }
+        bool fresh;
+        node_t *node = next_node(&fresh);
+        if (fresh) {
+            memcpy(node->sleepers, sleepers, sizeof sleepers);
+            node->ready = ready;
+            node->chosen = first_awake(ready, sleepers, last);
+        }
+        if (node->chosen == 0) {
+            outcome = RUN_CUT;
+            return;
+        }
+        memcpy(sleepers, node->sleepers, sizeof sleepers);
+        last = node->chosen;
+        footprint = (footprint_t){0};
+        fiber_run(last);
+        node->footprint.reads |= footprint.reads;
+        node->footprint.writes |= footprint.writes;
+        wake(last);
+    }
+}
+
+// Goes to the next choices; false when all have been made.
+static bool
+backtrack(void)
+{
+    while (node_count > 0) {
+        node_t *node = &nodes[node_count - 1];
+        if (node->is_value) {
+            if (++node->chosen < node->options) {
+                return true;
+            }
+        } else if (node->chosen != 0) {
+            sleeper_t *sleeper = &node->sleepers[node->chosen];
+            sleeper->footprint.reads |= node->footprint.reads;
+            sleeper->footprint.writes |= node->footprint.writes;
+            sleeper->sleep = ASLEEP;
+            node->footprint = (footprint_t){0};
+            node->chosen = first_awake(node->ready, node->sleepers, 0);
+            if (node->chosen != 0) {
+                return true;
+            }
+        }
+        node_count--;
+    }
+    return false;
+}
+
+// ---- scenarios ----------------------------------------------------------------------------------------------------
+
+static char *pool;
+static size_t pool_used;
+
+void *
+explore_alloc(size_t size)
+{
+    // Who allocates first gets the lower address: the order matters.
+    run_touch((footprint_t){.writes = FOOTPRINT_POOL});
+    size_t start = (pool_used + 127) & ~(size_t)127;
+    if (start + size > POOL_BYTES) {
+        fprintf(stderr, "explore: out of memory\n");
+        exit(2);
+    }
+    pool_used = start + size;
+    return pool + start;
+}
+
+void
+explore_private(void *p, size_t size)
+{
+    private_at = p;
+    private_size = size;
+    for (unsigned i = 0; i <= EXPLORE_THREADS; i++) {
+        memcpy(&fibers[i].own, p, size);
+    }
+}
+
+void
+explore_as(unsigned thread, void (*function)(void))
+{
+    swap_private(0, thread + 1);
+    function();
+    swap_private(thread + 1, 0);
+}
+
+static void
+run_alone(void (*function)(void))
+{
+    if (function != NULL) {
+        fiber_start(0, function);
+        running = 0;
+        alone = true;
+        explore_switch(&scheduler_sp, fibers[0].sp);
+        alone = false;
+    }
+}
+
+static double
+seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+typedef struct totals_t {
+    unsigned long ended;
+    unsigned long cut;
+    unsigned long distinct;
+} totals_t;
+
+static uint64_t *signatures; // a hash table; 0: free
+
+static bool
+is_new(uint64_t signature)
+{
+    signature += signature == 0;
+    size_t slot = (size_t)(signature >> (64 - SIGNATURES_LOG2));
+    while (signatures[slot] != 0) {
+        if (signatures[slot] == signature) {
+            return false;
+        }
+        slot = (slot + 1) % (1U << SIGNATURES_LOG2);
+    }
+    signatures[slot] = signature;
+    return true;
+}
+
+// One pass over all executions.
+static outcome_t
+search(const scenario_t *scenario, totals_t *totals)
+{
+    fiber_t before[EXPLORE_THREADS + 1];
+    memcpy(before, fibers, sizeof fibers);
+    size_t mark = memory_mark();
+    size_t pool_mark = pool_used;
+    uint64_t own = 0;
+    memcpy(&own, private_at != NULL ? private_at : &own, private_size);
+    *totals = (totals_t){0};
+    if (signatures != NULL) {
+        memset(signatures, 0, sizeof *signatures << SIGNATURES_LOG2);
+    }
+    node_count = 0;
+    do {
+        run_execution(scenario);
+        if (outcome == RUN_ENDED) {
+            memory_finish();
+            run_alone(scenario->finish);
+            totals->ended++;
+            totals->distinct += signatures != NULL && is_new(memory_signature());
+        } else if (outcome == RUN_CUT) {
+            totals->cut++;
+        }
+        if (outcome == RUN_FAILED) {
+            return outcome;
+        }
+        memory_undo(mark);
+        pool_used = pool_mark;
+        memcpy(fibers, before, sizeof fibers);
+        if (private_at != NULL) {
+            memcpy(private_at, &own, private_size);
+        }
+        if (outcome == RUN_AGAIN) {
+            return outcome;
+        }
+    } while (backtrack());
+    return RUN_ENDED;
+}
+
+static bool
+explore(const scenario_t *scenario)
+{
+    double start = seconds_now();
+    pool_used = 0;
+    private_at = NULL;
+    private_size = 0;
+    memory_reset();
+    outcome = RUN_GOES_ON;
+    run_alone(scenario->setup);
+    totals_t totals = {0};
+    outcome_t how = outcome == RUN_FAILED ? RUN_FAILED : RUN_AGAIN;
+    while (how == RUN_AGAIN) {
+        how = search(scenario, &totals);
+    }
+    bool passed = how != RUN_FAILED;
+    if (signatures != NULL) {
+        printf("%9lu distinct  ", totals.distinct);
+    }
+    printf("%-44s %9lu executions, %9lu cut short, %6.1f s  %s\n", scenario->name, totals.ended, totals.cut,
+           seconds_now() - start, passed ? "ok" : "FAILED");
+    if (!passed) {
+        printf("  broken: %s\n", failure);
+        memory_print_trace();
+    }
+    fflush(stdout);
+    memory_undo(0);
+    memset(pool, 0, pool_used);
+    return passed;
+}
+
+void
+explore_expect(bool holds, const char *text)
+{
+    if (!holds) {
+        run_fail(text);
+    }
+}
+
+static void *
+map(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        perror("mmap");
+        exit(2);
+    }
+    return p;
+}
+
+int
+explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
+{
+    bool with_long = false;
+    const char *only = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--long") == 0) {
+            with_long = true;
+        } else if (strcmp(argv[i], "--sc") == 0) {
+            memory_sequential();
+        } else if (strcmp(argv[i], "--every") == 0) {
+            every = true;
+        } else if (strcmp(argv[i], "--distinct") == 0) {
+            signatures = map(sizeof *signatures << SIGNATURES_LOG2);
+        } else if (argv[i][0] != '-') {
+            only = argv[i];
+        } else {
+            fprintf(stderr, "usage: %s [--long] [--sc] [part of a scenario's name]\n", argv[0]);
+            return 2;
+        }
+    }
+    stacks = map((EXPLORE_THREADS + 1) * STACK_BYTES);
+    pool = map(POOL_BYTES);
+    unsigned passed = 0, failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        const scenario_t *scenario = &scenarios[i];
+        if (only != NULL ? strstr(scenario->name, only) != NULL : with_long || !scenario->is_long) {
+            if (explore(scenario)) {
+                passed++;
+            } else {
+                failed++;
+            }
+        }
+    }
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed != 0 || passed == 0;
+}
