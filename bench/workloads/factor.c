@@ -141,8 +141,8 @@ number_shift_left(const number_t *a, unsigned bits)
     return shifted;
 }
 
-// Schoolbook division, a limb of the quotient at a time: subtracts digit * by from the top limbs of rest, which
-// start at `at`, and gives the digit.
+// Schoolbook division, a limb of the quotient at a time: subtracts digit * by from the limbs of rest from
+// `at` up, and gives the digit.
 static uint32_t
 divide_step(number_t *rest, const number_t *by, size_t at)
 {
@@ -290,7 +290,7 @@ number_read(const char *text)
 
 enum { PRIMES = 72, RELATIONS = PRIMES + 12, WORDS = 2 };
 
-// A square that is congruent to a product of the primes: root² ≡ (-1)^exponents[0] · Π primes[i]^exponents[i].
+// A square that is congruent to a product: root² ≡ (-1)^exponents[0] · Π primes[i]^exponents[i].
 typedef struct relation_s {
     number_t *root;
     uint8_t exponents[PRIMES];

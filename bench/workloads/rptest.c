@@ -70,7 +70,7 @@ stress(thread_t *self)
     size_t at = 0;
     for (long step = 0; step < g->steps; step++) {
         for (int i = 0; i < FREED; i++) {
-            // A stride that has no common factor with the ring, so that what is freed was not allocated in a row.
+            // No common factor with the ring: all slots are reached, and no neighbours in a row.
             at = (at + 7) % RING;
             if (ring[at] != NULL) {
                 sum += block_free(ring[at]);

@@ -27,6 +27,10 @@
 
 enum { ROOM_ONE, ROOM_FEW, ROOM_MANY };
 
+// Instead of a slice's index: the region has no such run, or it has one that the system refuses to commit.
+#define NO_ROOM SIZE_MAX
+#define REFUSED (SIZE_MAX - 1)
+
 static unsigned
 room_kind(size_t count)
 {
@@ -102,7 +106,7 @@ soil_bits(region_t *region, size_t chunk, uint64_t mask)
     return (dirty & mask) == 0;
 }
 
-// Finds and claims a run within one chunk; the slice's index in the region, or SIZE_MAX.
+// Finds and claims a run within one chunk; the slice's index in the region, or NO_ROOM.
 static size_t
 claim_in_chunk(region_t *region, size_t chunk, unsigned count, size_t align)
 {
@@ -114,7 +118,7 @@ claim_in_chunk(region_t *region, size_t chunk, unsigned count, size_t align)
             starts &= aligned_bits(region_slice_at(region, chunk * CHUNK_SLICES), align);
         }
         if (starts == 0) {
-            return SIZE_MAX;
+            return NO_ROOM;
         }
         unsigned bit = lowest_bit(starts);
         // acquire: pairs with the release in release_bits.
@@ -129,11 +133,11 @@ claim_short(region_t *region, size_t from_chunk, size_t to_chunk, unsigned count
 {
     for (size_t chunk = from_chunk; chunk < to_chunk; chunk++) {
         size_t slice = claim_in_chunk(region, chunk, count, align);
-        if (slice != SIZE_MAX) {
+        if (slice != NO_ROOM) {
             return slice;
         }
     }
-    return SIZE_MAX;
+    return NO_ROOM;
 }
 
 static uint64_t
@@ -188,7 +192,7 @@ claim_long(region_t *region, size_t count, size_t align)
             continue;
         }
         if (!mi__region_commit(region, start * CHUNK_SLICES + count)) {
-            return SIZE_MAX;
+            return REFUSED;
         }
         mapped = committed_chunks(region);
         if (claim_range(region, start * CHUNK_SLICES, count)) {
@@ -196,7 +200,7 @@ claim_long(region_t *region, size_t count, size_t align)
         }
         start++;
     }
-    return SIZE_MAX;
+    return NO_ROOM;
 }
 
 static size_t
@@ -209,18 +213,18 @@ claim_in_region(region_t *region, size_t count, size_t align)
     size_t chunks = committed_chunks(region);
     size_t from = atomic_get_relaxed(hint);
     size_t slice = claim_short(region, from, chunks, (unsigned)count, align);
-    if (slice == SIZE_MAX && from > 0) {
+    if (slice == NO_ROOM && from > 0) {
         slice = claim_short(region, 0, size_min(from, chunks), (unsigned)count, align);
     }
-    while (slice == SIZE_MAX && chunks < region->slices / CHUNK_SLICES) {
+    while (slice == NO_ROOM && chunks < region->slices / CHUNK_SLICES) {
         if (!mi__region_commit(region, (chunks + 1) * CHUNK_SLICES)) {
-            return SIZE_MAX;
+            return REFUSED;
         }
         size_t grown = committed_chunks(region);
         slice = claim_short(region, chunks, grown, (unsigned)count, align);
         chunks = grown;
     }
-    if (slice != SIZE_MAX && align == SLICE_SIZE) {
+    if (slice != NO_ROOM && align == SLICE_SIZE) {
         atomic_set_relaxed(hint, slice / CHUNK_SLICES);
     }
     return slice;
@@ -240,31 +244,41 @@ soil_range(region_t *region, size_t slice, size_t count)
     return zero;
 }
 
+// Claims a run in one of the regions there are; `*refused` tells that there is room, but no memory.
+static bool
+claim_somewhere(size_t count, size_t align, slice_run_t *run, bool *refused)
+{
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        region_t *region = mi__region_at(i);
+        size_t slice = count <= region->slices ? claim_in_region(region, count, align) : NO_ROOM;
+        if (slice == REFUSED) {
+            *refused = true;
+        } else if (slice != NO_ROOM) {
+            run->descriptor = region_descriptor_at(region, slice);
+            run->start = region_slice_at(region, slice);
+            run->zero = soil_range(region, slice, count);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 mi__slices_claim(size_t count, size_t align, slice_run_t *run)
 {
     ASSERT(count > 0 && align >= SLICE_SIZE && is_power_of_two(align));
-    for (size_t attempt = 0; attempt < 2; attempt++) {
-        for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-            region_t *region = mi__region_at(i);
-            if (count > region->slices) {
-                continue;
-            }
-            size_t slice = claim_in_region(region, count, align);
-            if (slice != SIZE_MAX) {
-                run->descriptor = region_descriptor_at(region, slice);
-                run->start = region_slice_at(region, slice);
-                run->zero = soil_range(region, slice, count);
-                return true;
-            }
-        }
-        size_t align_slices = align >> SLICE_SHIFT;
-        if (count > (SIZE_MAX >> SLICE_SHIFT) / 2 || align_slices > (SIZE_MAX >> SLICE_SHIFT) / 2 ||
-            !mi__region_add(count + (align_slices > CHUNK_SLICES ? align_slices : 0))) {
-            return false;
-        }
+    bool refused = false;
+    if (likely(claim_somewhere(count, align, run, &refused))) {
+        return true;
     }
-    return false;
+    // More address space does not help where the system has no memory.
+    const size_t most = (SIZE_MAX >> SLICE_SHIFT) / 4;
+    size_t align_slices = align >> SLICE_SHIFT;
+    if (refused || count > most || align_slices > most) {
+        return false;
+    }
+    return mi__region_add(count + (align_slices > CHUNK_SLICES ? align_slices : 0)) &&
+           claim_somewhere(count, align, run, &refused);
 }
 
 bool

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -142,6 +143,21 @@ static inline long
 argument(int argc, char **argv, int index, long fallback)
 {
     return argc > index ? atol(argv[index]) : fallback;
+}
+
+static inline void
+collect_all(void)
+{
+#ifdef STRESS_MI
+    mi_collect(true);
+#else
+    void (*mi_collect)(bool force) = (void (*)(bool))(intptr_t)dlsym(RTLD_DEFAULT, "mi_collect");
+    if (mi_collect != NULL) {
+        mi_collect(true);
+    } else {
+        malloc_trim(0);
+    }
+#endif
 }
 
 #endif

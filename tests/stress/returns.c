@@ -10,7 +10,6 @@
 // resident memory must come back to within 10 MB of what it was, after one call that asks for it.
 #include "harness.h"
 
-#include <dlfcn.h>
 
 enum { MAX_BLOCKS = 1000000, MAX_LEFT_KIB = 10 * 1000 };
 
@@ -47,21 +46,6 @@ free_all(void *arg)
 }
 
 static void
-collect(void)
-{
-#ifdef STRESS_MI
-    mi_collect(true);
-#else
-    void (*mi_collect)(bool force) = (void (*)(bool))(intptr_t)dlsym(RTLD_DEFAULT, "mi_collect");
-    if (mi_collect != NULL) {
-        mi_collect(true);
-    } else {
-        malloc_trim(0);
-    }
-#endif
-}
-
-static void
 report(const char *what, long before, long peak, long freed)
 {
     long after = resident_kib();
@@ -85,14 +69,14 @@ main(int argc, char **argv)
     long peak = resident_kib();
     thread_join(thread_start(free_all, (void *)2));
     long freed = resident_kib();
-    collect();
+    collect_all();
     report("freed by another thread", before, peak, freed);
 
     thread_join(thread_start(allocate_all, (void *)3));
     peak = resident_kib();
     free_all((void *)4);
     freed = resident_kib();
-    collect();
+    collect_all();
     report("freed after the owner ended", before, peak, freed);
     return 0;
 }

@@ -353,7 +353,7 @@ lent_blocks_and_offsets(void)
 {
     start();
     for (unsigned i = 0; i < 20; i++) {
-        handed[i] = mi__alloc(170);
+        handed[i] = mi__alloc(192);
     }
     run_thread(offsets_on_lent_blocks, NULL);
     check_equal(misuses.count, 0);

@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: MIT
+// test_realloc.c — alloc/realloc.c: contents, in place where it can be, alignment kept, failure without loss.
+#include "fresh.h"
+
+#include "alloc/alloc.h"
+#include "heap/registry.h"
+
+static void
+start(void)
+{
+    mi__conf.purge_delay_ms = -1;
+    mi__conf.region_bytes_log2 = 34;
+    mi__hooks.misuse = record_misuse;
+    mi__hooks.alloc_failed = record_failure;
+}
+
+static size_t
+slices_in_use(void)
+{
+    size_t all;
+    size_t dirty;
+    mi__slices_count(&all, &dirty);
+    return (mi__region_committed_bytes() - all) >> SLICE_SHIFT;
+}
+
+static size_t
+usable(const void *p)
+{
+    return mi__usable_size(p, "test");
+}
+
+static const size_t sizes[] = {0,    1,     16,    17,    32,    33,    100,   1000,   1024,    1025,    4096,
+                               5000, 16384, 40000, 65535, 65536, 65537, 80000, 131072, 131073, 1000000, 9000000};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
+// ---- contents -------------------------------------------------------------------------------
+
+static void
+every_size_to_every_other(void)
+{
+    start();
+    for (size_t i = 0; i < SIZES; i++) {
+        for (size_t k = 0; k < SIZES; k++) {
+            char *p = mi__alloc(sizes[i]);
+            fill(p, sizes[i], (unsigned)(i + k));
+            char *q = mi__realloc(p, sizes[k], false);
+            check(q != NULL && is_aligned(q, GRANULE));
+            check(usable(q) >= sizes[k]);
+            check(is_filled(q, size_min(sizes[i], sizes[k]), (unsigned)(i + k)));
+            memset(q, 1, sizes[k]);
+            mi__free(q);
+        }
+    }
+    (void)mi__collect(true);
+    check_equal(slices_in_use(), 0);
+    check_equal(misuses.count, 0);
+}
+
+static void
+a_block_grows_step_by_step(void)
+{
+    start();
+    char *p = NULL;
+    for (size_t size = 0; size < 300000; size += 1 + size / 9) {
+        size_t before = size_min(p == NULL ? 0 : usable(p), size);
+        p = mi__realloc(p, size, false);
+        check(p != NULL && is_filled(p, before, 3));
+        fill(p, usable(p), 3);
+    }
+    for (size_t size = 300000; size > 0; size -= 1 + size / 9) {
+        p = mi__realloc(p, size, false);
+        check(p != NULL && is_filled(p, size, 3));
+    }
+    mi__free(p);
+}
+
+static void
+nothing_becomes_a_block(void)
+{
+    start();
+    for (size_t i = 0; i < SIZES; i++) {
+        char *p = mi__realloc(NULL, sizes[i], false);
+        check(p != NULL && usable(p) >= sizes[i]);
+        memset(p, 1, usable(p));
+        mi__free(p);
+        p = mi__realloc(NULL, sizes[i], true);
+        check(p != NULL && is_zero(p, usable(p)));
+        mi__free(p);
+        p = mi__realloc_aligned(NULL, sizes[i], 512, 0, true);
+        check(p != NULL && is_aligned(p, 512) && is_zero(p, sizes[i]));
+        mi__free(p);
+    }
+    check(mi__realloc_in_place(NULL, 10) == NULL);
+}
+
+static void
+size_zero_is_a_live_block(void)
+{
+    start();
+    for (size_t i = 0; i < SIZES; i++) {
+        char *p = mi__realloc(mi__alloc(sizes[i]), 0, false);
+        check(p != NULL);
+        check(mi__is_block(p));
+        check_at_most(usable(p), 2 * GRANULE);
+        mi__free(p);
+    }
+}
+
+// ---- in place -------------------------------------------------------------------------------
+
+static void
+what_fits_stays(void)
+{
+    start();
+    for (size_t i = 0; i < SIZES; i++) {
+        char *p = mi__alloc(sizes[i]);
+        size_t most = usable(p);
+        check(mi__realloc(p, most, false) == p);
+        check(mi__realloc(p, most - 1, false) == p);
+        check(mi__realloc(p, most / 2 + 1, false) == p);
+        check(mi__realloc(p, most, true) == p);
+        check(mi__realloc_in_place(p, 0) == p);
+        check(mi__realloc_in_place(p, most) == p);
+        mi__free(p);
+    }
+}
+
+// A block that is mostly unused is worth a move.
+static void
+what_shrinks_by_far_gives_memory_back(void)
+{
+    start();
+    for (size_t i = 0; i < SIZES; i++) {
+        if (sizes[i] >= 100) {
+            char *p = mi__realloc(mi__alloc(sizes[i]), sizes[i] / 10, false);
+            check_at_most(usable(p), size_max(sizes[i] / 4, SLICE_SIZE));
+            mi__free(p);
+        }
+    }
+}
+
+static void
+large_blocks_grow_into_free_slices(void)
+{
+    start();
+    char *p = mi__alloc(100000);
+    fill(p, 100000, 1);
+    for (size_t size = 150000; size < 100 * MIB; size = size * 3 / 2) {
+        check(mi__realloc(p, size, false) == p);
+        check(usable(p) >= size);
+        check(is_filled(p, 100000, 1));
+        p[size - 1] = 1;
+    }
+    check(mi__realloc_in_place(p, 200 * MIB) == p);
+    mi__free(p);
+    check_equal(slices_in_use(), 0);
+}
+
+static void
+large_blocks_move_when_something_is_behind(void)
+{
+    start();
+    char *p = mi__alloc(100000);
+    char *behind = mi__alloc(100000);
+    fill(p, 100000, 1);
+    fill(behind, 100000, 2);
+    check(mi__realloc_in_place(p, 200000) == NULL);
+    check_equal(usable(p), 131072);
+    char *q = mi__realloc(p, 200000, false);
+    check(q != p && is_filled(q, 100000, 1));
+    check(is_filled(behind, 100000, 2));
+    check(!mi__is_block(p));
+    mi__free(behind);
+    mi__free(q);
+    check_equal(slices_in_use(), 0);
+}
+
+static void
+large_blocks_shrink_in_place(void)
+{
+    start();
+    char *p = mi__alloc(10 * MIB);
+    fill(p, 10 * MIB, 1);
+    for (size_t size = 4 * MIB; size > BLOCK_MAX; size = size * 2 / 5) {
+        char *q = mi__realloc(p, size, false);
+        check(q == p);
+        check(is_filled(p, size, 1));
+        check_equal(usable(p), align_up(size, SLICE_SIZE));
+        check_equal(slices_in_use(), divide_up(size, SLICE_SIZE));
+    }
+    // What came free is there for others.
+    size_t own = usable(p);
+    char *other = mi__alloc(5 * MIB);
+    check(other != NULL && (other >= p + own || other + 5 * MIB <= p));
+    char *small = mi__realloc(p, 100, false);
+    check(small != p && is_filled(small, 100, 1));
+    mi__free(small);
+    mi__free(other);
+    check(misuses.count == 0);
+}
+
+static void
+blocks_of_a_class_do_not_grow_in_place(void)
+{
+    start();
+    for (size_t size = 1; size <= BLOCK_MAX; size = size * 2 + 5) {
+        char *p = mi__alloc(size);
+        check(mi__realloc_in_place(p, usable(p) + 1) == NULL);
+        check(mi__realloc_in_place(p, SIZE_MAX) == NULL);
+        check(mi__realloc_in_place(p, usable(p)) == p);
+        mi__free(p);
+    }
+    check_equal(failures.count, 0);
+}
+
+// ---- zeroed ---------------------------------------------------------------------------------
+
+static void
+what_is_added_is_zero(void)
+{
+    start();
+    for (size_t i = 0; i < SIZES; i++) {
+        for (size_t k = i; k < SIZES; k++) {
+            // So that fresh memory does not help.
+            char *dirty = mi__alloc(sizes[k]);
+            memset(dirty, 0xff, usable(dirty));
+            mi__free(dirty);
+            char *p = mi__alloc_zeroed(sizes[i]);
+            size_t old = usable(p);
+            memset(p, 0x77, old);
+            char *q = mi__realloc(p, sizes[k], true);
+            check(q != NULL);
+            check(sizes[k] <= old || is_zero(q + old, usable(q) - old));
+            check(*q == 0x77 && q[size_min(old, sizes[k] == 0 ? 1 : sizes[k]) - 1] == 0x77);
+            mi__free(q);
+        }
+    }
+}
+
+static void
+growth_in_place_is_zero_too(void)
+{
+    start();
+    char *dirty = mi__alloc(10 * MIB);
+    memset(dirty, 0xff, 10 * MIB);
+    mi__free(dirty);
+    char *p = mi__alloc_zeroed(100000);
+    check(p == dirty);
+    size_t old = usable(p);
+    memset(p, 0x77, old);
+    check(mi__realloc(p, 9 * MIB, true) == p);
+    check(is_zero(p + old, usable(p) - old));
+    check(p[0] == 0x77 && p[old - 1] == 0x77);
+    mi__free(p);
+}
+
+// ---- alignment ------------------------------------------------------------------------------
+
+static void
+alignment_is_kept(void)
+{
+    start();
+    static const size_t offsets[] = {0, 8, 24, 100};
+    for (size_t align = 1; align <= MIB; align *= 4) {
+        for (size_t k = 0; k < 4; k++) {
+            size_t offset = align > SLICE_SIZE ? 0 : offsets[k];
+            char *p = mi__alloc_aligned(sizes[0], align, offset, false);
+            size_t old = 0;
+            for (size_t i = 1; i < SIZES; i++) {
+                bool zeroed = i % 3 == 0;
+                size_t had = usable(p);
+                p = mi__realloc_aligned(p, sizes[i], align, offset, zeroed);
+                check(p != NULL && is_aligned(p + offset, align));
+                check(is_filled(p, old, 5));
+                check(!zeroed || had >= sizes[i] || is_zero(p + had, sizes[i] - had));
+                fill(p, sizes[i], 5);
+                old = sizes[i];
+            }
+            for (size_t i = SIZES; i-- > 0;) {
+                p = mi__realloc_aligned(p, sizes[i], align, offset, false);
+                check(p != NULL && is_aligned(p + offset, align));
+                check(is_filled(p, sizes[i], 5));
+            }
+            mi__free(p);
+        }
+    }
+    (void)mi__collect(true);
+    check_equal(slices_in_use(), 0);
+    check_equal(misuses.count, 0);
+}
+
+static void
+what_lies_wrong_is_moved(void)
+{
+    start();
+    for (size_t align = 32; align <= 4096; align *= 2) {
+        // Of blocks of 48 bytes most are at no multiple of more than 16.
+        for (unsigned i = 0; i < 50; i++) {
+            char *p = mi__alloc(48);
+            fill(p, 48, i);
+            char *q = mi__realloc_aligned(p, 40, align, 0, false);
+            check(is_aligned(q, align) && is_filled(q, 40, i));
+            mi__free(q);
+        }
+    }
+}
+
+static void
+a_bad_alignment_leaves_the_block(void)
+{
+    start();
+    char *p = mi__alloc(100);
+    fill(p, 100, 1);
+    static const size_t aligns[] = {0, 3, 24, SIZE_MAX};
+    for (int i = 0; i < 4; i++) {
+        errno = 0;
+        check(mi__realloc_aligned(p, 50, aligns[i], 0, false) == NULL);
+        check_equal(errno, EINVAL);
+    }
+    check(mi__is_block(p) && is_filled(p, 100, 1));
+    mi__free(p);
+}
+
+static void
+blocks_known_by_an_address_inside(void)
+{
+    start();
+    for (size_t i = 0; i < SIZES; i++) {
+        char *p = mi__alloc_aligned(sizes[i], 64, 8, false);
+        fill(p, sizes[i], 9);
+        // Without the alignment: only the contents count.
+        for (size_t k = 0; k < SIZES; k++) {
+            size_t least = size_min(sizes[i], sizes[k]);
+            char *copy = mi__alloc_aligned(sizes[i], 64, 8, false);
+            memcpy(copy, p, sizes[i]);
+            copy = mi__realloc(copy, sizes[k], false);
+            check(copy != NULL && usable(copy) >= sizes[k] && is_filled(copy, least, 9));
+            memset(copy, 1, sizes[k]);
+            mi__free(copy);
+        }
+        check(is_filled(p, sizes[i], 9));
+        check(mi__realloc_in_place(p, usable(p)) == p);
+        check(mi__realloc(p, usable(p), false) == p);
+        mi__free(p);
+    }
+    check_equal(misuses.count, 0);
+    (void)mi__collect(true);
+    check_equal(slices_in_use(), 0);
+}
+
+// ---- failure --------------------------------------------------------------------------------
+
+static void
+a_failure_leaves_the_block(void)
+{
+    start();
+    static const size_t impossible[] = {SIZE_MAX, SIZE_MAX - 100, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX, (size_t)1 << 50};
+    for (size_t i = 0; i < SIZES; i++) {
+        char *p = mi__alloc(sizes[i]);
+        fill(p, sizes[i], 4);
+        for (size_t k = 0; k < 5; k++) {
+            errno = 0;
+            check(mi__realloc(p, impossible[k], k % 2 == 0) == NULL);
+            check_equal(errno, ENOMEM);
+            errno = 0;
+            check(mi__realloc_aligned(p, impossible[k], 64, k, k % 2 == 0) == NULL);
+            check_equal(errno, ENOMEM);
+            errno = ERRNO_MARK;
+            check(mi__realloc_in_place(p, impossible[k]) == NULL);
+            check_equal(errno, ERRNO_MARK);
+        }
+        check(is_filled(p, sizes[i], 4));
+        check(mi__is_block(p));
+        mi__free(p);
+    }
+    check_equal(mi__region_count(), 1);
+    check_equal(misuses.count, 0);
+}
+
+static void
+no_memory_leaves_the_block(void)
+{
+    start();
+    char *p = mi__alloc(MIB);
+    char *behind = mi__alloc(MIB);
+    fill(p, MIB, 4);
+    limit_to(RLIMIT_DATA, data_bytes() + 8 * MIB);
+    errno = 0;
+    check(mi__realloc(p, 100 * MIB, false) == NULL);
+    check_equal(errno, ENOMEM);
+    check(mi__realloc(behind, 100 * MIB, false) == NULL);
+    check(mi__realloc_in_place(behind, 100 * MIB) == NULL);
+    check(is_filled(p, MIB, 4));
+    check_equal(usable(behind), MIB);
+    unlimit(RLIMIT_DATA);
+    p = mi__realloc(p, 100 * MIB, false);
+    check(p != NULL && is_filled(p, MIB, 4));
+    mi__free(p);
+    mi__free(behind);
+}
+
+static void
+success_leaves_errno_alone(void)
+{
+    start();
+    mi__conf.purge_delay_ms = 0;
+    errno = ERRNO_MARK;
+    char *p = NULL;
+    for (int i = 0; i < 300; i++) {
+        p = mi__realloc(p, sizes[(size_t)i * 7 % SIZES], i % 2 == 0);
+        check(p != NULL);
+        check_equal(errno, ERRNO_MARK);
+    }
+    (void)mi__realloc_in_place(p, SIZE_MAX);
+    mi__free(p);
+    check_equal(errno, ERRNO_MARK);
+}
+
+static void
+strange_pointers_are_reported(void)
+{
+    start();
+    static char global[100];
+    char *freed = mi__alloc(200000);
+    mi__free(freed);
+    errno = 0;
+    check(mi__realloc(global, 200, false) == NULL);
+    check(misused(1, MISUSE_FREE_FOREIGN, "realloc", global));
+    check_equal(errno, EINVAL);
+    check(mi__realloc(freed, 200, true) == NULL);
+    check(misused(2, MISUSE_FREE_NO_BLOCK, "realloc", freed));
+    check(mi__realloc_aligned(global, 200, 64, 0, false) == NULL);
+    check(misused(3, MISUSE_FREE_FOREIGN, "realloc", global));
+    check(mi__realloc_in_place(freed, 10) == NULL);
+    check_equal(misuses.count, 4);
+    check_equal(global[0], 0);
+}
+
+// ---- other threads' blocks ------------------------------------------------------------------
+
+enum { HANDED = 200 };
+static char *handed[HANDED];
+
+static size_t
+handed_size(unsigned i)
+{
+    return sizes[i % SIZES];
+}
+
+static void *
+realloc_handed(void *arg)
+{
+    for (unsigned i = 0; i < HANDED; i++) {
+        check(is_filled(handed[i], handed_size(i), i));
+        handed[i] = mi__realloc(handed[i], handed_size(i + 1), false);
+        check(is_filled(handed[i], size_min(handed_size(i), handed_size(i + 1)), i));
+    }
+    return arg;
+}
+
+static void
+blocks_of_other_threads_change_too(void)
+{
+    start();
+    for (unsigned i = 0; i < HANDED; i++) {
+        handed[i] = mi__alloc(handed_size(i));
+        fill(handed[i], handed_size(i), i);
+    }
+    run_thread(realloc_handed, NULL);
+    for (unsigned i = 0; i < HANDED; i++) {
+        check(is_filled(handed[i], size_min(handed_size(i), handed_size(i + 1)), i));
+        handed[i] = mi__realloc(handed[i], 10, false);
+        check(is_filled(handed[i], size_min(10, size_min(handed_size(i), handed_size(i + 1))), i));
+        mi__free(handed[i]);
+    }
+    (void)mi__collect(true);
+    check_equal(slices_in_use(), 0);
+    check_equal(misuses.count, 0);
+}
+
+static void *
+grow_and_shrink(void *arg)
+{
+    uint64_t random = *(uint64_t *)arg;
+    char *p[8] = {0};
+    size_t had[8] = {0};
+    for (int i = 0; i < (SANITIZED ? 300 : 3000); i++) {
+        size_t at = random_next(&random) % 8;
+        size_t size = random_next(&random) % ((size_t)64 << random_next(&random) % 16);
+        p[at] = mi__realloc(p[at], size, false);
+        check(p[at] != NULL);
+        check(is_filled(p[at], size_min(had[at], size), (unsigned)at));
+        fill(p[at], size, (unsigned)at);
+        had[at] = size;
+    }
+    for (int i = 0; i < 8; i++) {
+        mi__free(p[i]);
+    }
+    return NULL;
+}
+
+// Large blocks of several threads grow towards each other.
+static void
+threads_grow_side_by_side(void)
+{
+    start();
+    uint64_t seeds[] = {1, 2, 3, 4};
+    run_threads(4, grow_and_shrink, seeds, sizeof seeds[0]);
+    (void)mi__collect(true);
+    check_equal(slices_in_use(), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fresh_test(every_size_to_every_other),
+        fresh_test(a_block_grows_step_by_step),
+        fresh_test(nothing_becomes_a_block),
+        fresh_test(size_zero_is_a_live_block),
+        fresh_test(what_fits_stays),
+        fresh_test(what_shrinks_by_far_gives_memory_back),
+        fresh_test(large_blocks_grow_into_free_slices),
+        fresh_test(large_blocks_move_when_something_is_behind),
+        fresh_test(large_blocks_shrink_in_place),
+        fresh_test(blocks_of_a_class_do_not_grow_in_place),
+        fresh_test(what_is_added_is_zero),
+        fresh_test(growth_in_place_is_zero_too),
+        fresh_test(alignment_is_kept),
+        fresh_test(what_lies_wrong_is_moved),
+        fresh_test(a_bad_alignment_leaves_the_block),
+        fresh_test(blocks_known_by_an_address_inside),
+        fresh_test(a_failure_leaves_the_block),
+        fresh_test(no_memory_leaves_the_block),
+        fresh_test(success_leaves_errno_alone),
+        fresh_test(strange_pointers_are_reported),
+        fresh_test(blocks_of_other_threads_change_too),
+        fresh_test(threads_grow_side_by_side),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
