@@ -41,7 +41,7 @@ tests-long: ## run the tests that take minutes each
 	@$(cmake) --build build --parallel $(JOBS)
 	@cd build && $(ctest) --label-regex long
 
-check: ## check format, lint, layers, headers, exported names and house rules
+check: ## check format, lint, layers, headers, exported names, house rules and prose
 	@tools/install_deps.sh build check
 	@$(MAKE) compile
 	@cd build && $(ctest) --parallel $(JOBS) --label-regex check

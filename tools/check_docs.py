@@ -16,7 +16,9 @@ FOLDERS = ["docs", "src", "include", "tests", "bench", "examples", "tools", "cma
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
 PATH = re.compile(r"(?<![\w./-])((?:docs|src|include|tests|bench|examples|tools|cmake|\.ci)/[\w./*-]*\w)")
 SOURCE_PATH = re.compile(r"(?<![\w./-])((?:" + "|".join(checks.LAYERS) + r")/\w+\.(?:c|h|cc))\b")
-VERB = re.compile(r"(?:`|^\s*)make ([a-z][a-z-]*)", re.MULTILINE)
+FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+VERB = re.compile(r"^\s*make ([a-z][a-z-]*)", re.MULTILINE)
+INLINE_VERB = re.compile(r"`make ([a-z][a-z-]*)")
 VARIABLE = re.compile(r"\bMIMALLOC_([A-Z_]+[A-Z])\b")
 NAME = re.compile(r"\b(mi__?[a-z]\w*)\b(?!\*)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -48,7 +50,8 @@ def path_findings(root, path, text, pattern, base):
 
 
 def word_findings(path, text, known):
-    found = [f"{path}: there is no make {verb}" for verb in sorted(set(VERB.findall(text)) - known["verbs"])]
+    verbs = set(INLINE_VERB.findall(text)).union(*(VERB.findall(block) for block in FENCED.findall(text)))
+    found = [f"{path}: there is no make {verb}" for verb in sorted(verbs - known["verbs"])]
     found += [f"{path}: there is no option MIMALLOC_{name}"
               for name in sorted(set(VARIABLE.findall(text)) - known["variables"])]
     return found + [f"{path}: nothing is called {name}" for name in sorted(set(NAME.findall(text)) - known["names"])]
@@ -107,6 +110,7 @@ def self_test(_):
         (readme + "`tools/gone.py`", "README.md: there is no tools/gone.py"),
         (readme + "`page/gone.c`", "README.md: there is no page/gone.c"),
         (readme + "`make tea`", "README.md: there is no make tea"),
+        (readme + "We\nmake tea.\n```sh\nmake test\nmake cake   # or\n```\n", "README.md: there is no make cake"),
         (readme + "MIMALLOC_TEA=1", "README.md: there is no option MIMALLOC_TEA"),
         (readme + "`mi_tea()`", "README.md: nothing is called mi_tea"),
     ]:

@@ -3,7 +3,7 @@
 'use strict';
 const zlib = require('zlib');
 let total = 0;
-for (let round = 0; round < 6; round++) {
+for (let round = 0; round < 16; round++) {
     const records = [];
     for (let i = 0; i < 8000; i++) {
         records.push({ id: i, name: `user-${i * round}`, tags: [`a${i % 7}`, `b${i % 11}`], note: 'x'.repeat(i % 200) });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // aligned.c — blocks at multiples of a power of two.
 //
-// Rounded up to a multiple of the alignment, a size falls into a class whose blocks are all aligned (page/sizeclass.h): nothing is
-// spared, and the block is freed like any other. Only an offset, or an alignment above a slice, needs more.
+// Rounded up to a multiple of the alignment, a size falls into a class whose blocks are all aligned
+// (page/sizeclass.h): nothing is spared, and the block is freed like any other. Only an offset, or
+// an alignment above a slice, needs more.
 //
 // Owns:        nothing
 // Threads:     any
@@ -36,7 +37,8 @@ aligned_at_start(size_t size, size_t align, bool zeroed)
     return zeroed ? fast_alloc_zeroed(rounded) : fast_alloc(rounded);
 }
 
-// True when the page of `p` now knows that its blocks may be freed by addresses inside of them. Only its owner can tell it.
+// True when the page of `p` now knows that its blocks may be freed by addresses inside of them.
+// Only its owner can tell it.
 static bool
 mark_interior(void *p)
 {
@@ -49,7 +51,8 @@ mark_interior(void *p)
     return true;
 }
 
-// (p + offset) is to be a multiple of `align`: p lies `lead` bytes into a block that is aligned itself.
+// (p + offset) is to be a multiple of `align`: p lies `lead` bytes into a block that is aligned
+// itself.
 static void *
 aligned_inside(size_t size, size_t align, size_t lead, bool zeroed)
 {

@@ -3,8 +3,10 @@
 //
 // Owns:        nothing
 // Threads:     any
-// Invariants:  NULL is returned with errno = ENOMEM and a call of the alloc_failed hook, never otherwise
-// Not here:    the straight path → alloc/fast.h, alignment → alloc/aligned.c, realloc → alloc/realloc.c
+// Invariants:  NULL is returned with errno = ENOMEM and a call of the alloc_failed hook, never
+//              otherwise
+// Not here:    the straight path → alloc/fast.h, alignment → alloc/aligned.c, realloc →
+//              alloc/realloc.c
 #include "alloc/alloc.h"
 
 #include <errno.h>

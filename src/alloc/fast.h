@@ -17,7 +17,8 @@
 #include "alloc/free.h"
 #include "heap/thread_heap.h"
 
-// What the straight path hands on: the page that serves has no block at hand, or the size needs a singleton.
+// What the straight path hands on: the page that serves has no block at hand, or the size needs a
+// singleton.
 void *mi__alloc_slow(size_t size);
 void *mi__alloc_zeroed_slow(size_t size);
 

@@ -12,8 +12,8 @@
 // `p` is not in the first region: NULL, in another region, or not ours.
 void mi__free_outside(void *p);
 
-// `p` is in a committed slice of the page with the descriptor `page`, whose owner word is `word`: no page, or one that is freed to in another way
-// than by a plain push.
+// `p` is in a committed slice of the page with the descriptor `page`, whose owner word is `word`:
+// no page, or one that is freed to in another way than by a plain push.
 void mi__free_other(void *p, page_t *page, uintptr_t word);
 
 // The free that just happened brought the last block of a page of the calling thread home.

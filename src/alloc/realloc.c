@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// realloc.c — changing the size of a block: in place where it fits or the slices behind are free, else by moving it.
+// realloc.c — changing the size of a block: in place where it fits or the slices behind are free,
+// else by moving it.
 //
 // Owns:        nothing
 // Threads:     any
@@ -23,7 +24,8 @@ page_or_report(const void *p, const char *call)
     return page;
 }
 
-// Grows or shrinks a singleton in place. Where it shrinks below half of BLOCK_MAX it is better off in a class.
+// Grows or shrinks a singleton in place. Where it shrinks below half of BLOCK_MAX it is better off
+// in a class.
 static bool
 resize_large(page_t *page, void *p, size_t size, size_t usable)
 {

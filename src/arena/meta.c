@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// meta.c — memory for the library's own structures: a line drawn through a reservation, committed as it moves.
+// meta.c — memory for the library's own structures: a line drawn through a reservation, committed
+// as it moves.
 //
 // Owns:        see meta.h
 // Threads:     see meta.h
@@ -39,7 +40,8 @@ add_block(meta_block_t *full)
     }
     atomic_set_relaxed(&block->next, LINE);
     atomic_set_relaxed(&block->committed, META_STEP);
-    // acq_rel: publishes the header written above; pairs with the acquire in mi__meta_alloc and with itself.
+    // acq_rel: publishes the header written above; pairs with the acquire in mi__meta_alloc and
+    // with itself.
     if (!atomic_cas_strong_acq_rel(&current, &full, block)) {
         mi__os_unreserve(block, BLOCK_BYTES);
         return full;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // meta.h — memory for the library's own structures, apart from user memory.
 //
-// Structures are never given back: whoever allocates them here recycles them by kind, so that an old pointer to one still
-// points to one of that kind.
+// Structures are never given back: whoever allocates them here recycles them by kind, so that an
+// old pointer to one still points to one of that kind.
 //
 // Owns:        the blocks of metadata
 // Threads:     any; lock-free

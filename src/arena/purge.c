@@ -30,7 +30,8 @@ mi__purge_poll(bool force)
     if (!force && (deadline == 0 || mi__os_clock_ms() < deadline)) {
         return 0;
     }
-    // acquire: pairs with the release below; one purge at a time is enough, a second would find nothing.
+    // acquire: pairs with the release below; one purge at a time is enough, a second would find
+    // nothing.
     if (atomic_exchange_acquire(&purging, true)) {
         return 0;
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // purge.h — when free slices go back to the system.
 //
-// A release sets a deadline, `purge_delay_ms` away, unless one stands. The first poll after it purges what has been free since the poll
-// before, and sets the next deadline while something is left: a slice is thus purged one to two delays after its release.
+// A release sets a deadline, `purge_delay_ms` away, unless one stands. The first poll after it
+// purges what has been free since the poll before, and sets the next deadline while something is
+// left: a slice is thus purged one to two delays after its release.
 //
 // Owns:        the deadline and the count of bytes returned
 // Threads:     any; one thread purges at a time, others go on
@@ -23,7 +24,8 @@ mi__purge_at_once(void)
 // Slices have been released: sets the deadline unless one stands.
 void mi__purge_schedule(void);
 
-// Purges when the deadline has passed, or in any case with `force`; returns bytes given back. Cheap when nothing is to do.
+// Purges when the deadline has passed, or in any case with `force`; returns bytes given back. Cheap
+// when nothing is to do.
 size_t mi__purge_poll(bool force);
 
 // Adds to the bytes given back, and tells them.

@@ -68,8 +68,8 @@ commit_part(void *start, size_t from_bytes, size_t to_bytes)
     return mi__os_commit((char *)start + from, to - from);
 }
 
-// Commits [from, to) slices with their descriptors and bitmap words. Repeating it, or doing it from two threads at once, is
-// harmless, which is why the frontier needs no lock.
+// Commits [from, to) slices with their descriptors and bitmap words. Repeating it, or doing it from
+// two threads at once, is harmless, which is why the frontier needs no lock.
 static bool
 commit_slices(region_t *region, size_t from, size_t to)
 {
@@ -83,7 +83,8 @@ static void
 raise_frontier(_Atomic(size_t) *frontier, size_t to)
 {
     size_t seen = atomic_get_relaxed(frontier);
-    // release: the mprotect calls before it; pairs with the acquire in mi__region_commit and in committed_slices.
+    // release: the mprotect calls before it; pairs with the acquire in mi__region_commit and in
+    // committed_chunks (slices.c).
     while (seen < to && !atomic_cas_weak_release(frontier, &seen, to)) {
     }
 }

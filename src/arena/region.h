@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// region.h — contiguous ranges of reserved address space, and the way from an address to its descriptor.
+// region.h — contiguous ranges of reserved address space, and the way from an address to its
+// descriptor.
 //
-// A region is one reservation: [ bitmaps | guard | descriptors | guard | slices … ]. Slices are 64 KiB each; slice i has the
-// descriptor i, so that an address leads to its descriptor by arithmetic. Memory is committed from the low end along a
-// frontier that only grows, descriptors and bitmaps with it.
+// A region is one reservation: [ bitmaps | guard | descriptors | guard | slices … ]. Slices are 64
+// KiB each; slice i has the descriptor i, so that an address leads to its descriptor by arithmetic.
+// Memory is committed from the low end along a frontier that only grows, descriptors and bitmaps
+// with it.
 //
 // Owns:        the regions and their frontiers
 // Threads:     any; everything here is lock-free
@@ -20,7 +22,8 @@
 // The descriptor of a slice; layer `page` says what is in it. New descriptors are all zero.
 typedef struct page_t page_t;
 
-// What the fast path needs of the first region: one cache line that is written only when the frontier moves.
+// What the fast path needs of the first region: one cache line that is written only when the
+// frontier moves.
 typedef struct region_first_t {
     uintptr_t base;        // [constant after init] address of slice 0
     uintptr_t descriptors; // [constant after init] address of descriptor 0
@@ -47,20 +50,23 @@ extern MI_HIDDEN region_first_t mi__region_first;
 // Reserves the first region. False when not even the smallest fits into the address space.
 MI_NODISCARD bool mi__region_init(void);
 
-// Adds a region with room for at least `slices` slices in one run. False when the system has no room.
+// Adds a region with room for at least `slices` slices in one run. False when the system has no
+// room.
 MI_NODISCARD bool mi__region_add(size_t slices);
 
 // Number of regions, and region `index` below that number.
 size_t mi__region_count(void);
 region_t *mi__region_at(size_t index);
 
-// Commits at least the first `slices` slices. False when the system refuses; what was committed before stays.
+// Commits at least the first `slices` slices. False when the system refuses; what was committed
+// before stays.
 MI_NODISCARD bool mi__region_commit(region_t *region, size_t slices);
 
 // The region in whose committed slices `p` lies, or NULL.
 region_t *mi__region_of(const void *p);
 
-// The descriptor of the committed slice in which `p` lies, in whichever region; NULL when there is none.
+// The descriptor of the committed slice in which `p` lies, in whichever region; NULL when there is
+// none.
 page_t *mi__region_descriptor(const void *p);
 
 // True when `p` lies in address space that a region has reserved for slices, committed or not.
@@ -89,15 +95,16 @@ region_slice_of(const region_t *region, const void *p)
     return (size_t)((const char *)p - region->base) >> SLICE_SHIFT;
 }
 
-// Finds the descriptor for `p` when it lies in the first region, else returns false: the fast case of
-// mi__region_descriptor.
+// Finds the descriptor for `p` when it lies in the first region, else returns false: the fast case
+// of mi__region_descriptor.
 static inline bool
 region_first_find(const void *p, page_t **descriptor)
 {
     size_t offset = (uintptr_t)p - mi__region_first.base;
     size_t at = (offset >> (SLICE_SHIFT - DESCRIPTOR_SHIFT)) & ~(size_t)(DESCRIPTOR_SIZE - 1);
     *descriptor = (page_t *)(mi__region_first.descriptors + at); // NOLINT(performance-no-int-to-ptr)
-    // No order needed: whoever holds a block learned of it through the synchronisation that handed the block over.
+    // No order needed: whoever holds a block learned of it through the synchronisation that handed
+    // the block over.
     return offset < HOT_GET(mi__region_first.committed);
 }
 

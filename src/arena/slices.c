@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // slices.c — bitmaps of slices: one 64-bit word for each chunk of 4 MiB.
 //
-// The lowest place that fits is taken, so that a heap that shrinks empties its high end, and a 2 MiB range in use fills up
-// before a fresh one is opened.
+// The lowest place that fits is taken, so that a heap that shrinks empties its high end, and a 2
+// MiB range in use fills up before a fresh one is opened.
 //
 // State of one slice (bits used, dirty):
 //   | # | used | dirty | meaning             | leaves by                                     |
@@ -11,8 +11,9 @@
 //   | S3 | 1   | 1     | in use              | → S2 release                                  |
 //   | S4 | 1   | 1     | being purged        | → S1 purge done (dirty cleared, then used)    |
 //
-// A slice that is free when the purger comes by is marked as aged; a claim takes the mark away. What the purger finds marked has
-// been free for a whole delay: memory that goes in and out of use is not given back and faulted in again.
+// A slice that is free when the purger comes by is marked as aged; a claim takes the mark away.
+// What the purger finds marked has been free for a whole delay: memory that goes in and out of use
+// is not given back and faulted in again.
 //
 // Owns:        region_t.used, .dirty, .aged, .first_room
 // Threads:     any
@@ -27,7 +28,8 @@
 
 enum { ROOM_ONE, ROOM_FEW, ROOM_MANY };
 
-// Instead of a slice's index: the region has no such run, or it has one that the system refuses to commit.
+// Instead of a slice's index: the region has no such run, or it has one that the system refuses to
+// commit.
 #define NO_ROOM SIZE_MAX
 #define REFUSED (SIZE_MAX - 1)
 
@@ -40,7 +42,8 @@ room_kind(size_t count)
 static size_t
 committed_chunks(region_t *region)
 {
-    // acquire: pairs with the release in raise_frontier (region.c): bitmap words below it are mapped.
+    // acquire: pairs with the release in raise_frontier (region.c): bitmap words below it are
+    // mapped.
     return atomic_get_acquire(&region->committed) / CHUNK_SLICES;
 }
 
@@ -166,8 +169,8 @@ claim_range(region_t *region, size_t slice, size_t count)
     return true;
 }
 
-// A run of more than one chunk, or aligned to more: starts at a chunk boundary, needs whole free chunks and the low part
-// of the last.
+// A run of more than one chunk, or aligned to more: starts at a chunk boundary, needs whole free
+// chunks and the low part of the last.
 static size_t
 claim_long(region_t *region, size_t count, size_t align)
 {

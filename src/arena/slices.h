@@ -17,18 +17,22 @@ typedef struct slice_run_t {
     bool zero;          // all bytes are zero
 } slice_run_t;
 
-// Claims `count` slices in one run whose start is a multiple of `align` bytes (a power of two, SLICE_SIZE or more). The
-// descriptors are as their last holder left them: `owner` 0. False when there is no memory.
+// Claims `count` slices in one run whose start is a multiple of `align` bytes (a power of two,
+// SLICE_SIZE or more). The descriptors are as their last holder left them: `owner` 0. False when
+// there is no memory.
 MI_NODISCARD bool mi__slices_claim(size_t count, size_t align, slice_run_t *run);
 
-// Takes `count` slices from `start` back; they are purged later. The caller has cleared the descriptors' owner words.
+// Takes `count` slices from `start` back; they are purged later. The caller has cleared the
+// descriptors' owner words.
 void mi__slices_release(char *start, size_t count);
 
-// Claims the `more` slices right behind a run of `count` slices at `start`; they may hold anything. False when they are not free.
+// Claims the `more` slices right behind a run of `count` slices at `start`; they may hold anything.
+// False when they are not free.
 MI_NODISCARD bool mi__slices_claim_behind(char *start, size_t count, size_t more);
 
-// Gives the memory of free slices back to the system: of those that were free at the last call already and were not in use since, or
-// of all of them. Returns the bytes; `*left` tells whether dirty slices are left for another call.
+// Gives the memory of free slices back to the system: of those that were free at the last call
+// already and were not in use since, or of all of them. Returns the bytes; `*left` tells whether
+// dirty slices are left for another call.
 size_t mi__slices_purge(bool all, bool *left);
 
 // Bytes of free slices below the frontiers, and of these the ones that still hold memory.

@@ -15,7 +15,8 @@ is_power_of_two(size_t x)
     return x != 0 && (x & (x - 1)) == 0;
 }
 
-// `x` rounded to a multiple of the power of two `align`; align_up wraps past SIZE_MAX, the caller checks.
+// `x` rounded to a multiple of the power of two `align`; align_up wraps past SIZE_MAX, the caller
+// checks.
 static inline size_t
 align_up(size_t x, size_t align)
 {

@@ -4,7 +4,8 @@
 //   ASSERT(cond)      our bug, constant time: on in debug builds (MI_DEBUG >= 1)
 //   VERIFY(call)      our bug, walks a whole structure: on in full debug builds (MI_DEBUG >= 2)
 //   static_assert     layouts and combinations of constants
-// Bugs of the caller are not checked here: they are reported through mi__report_misuse (base/hooks.h) in every build.
+// Bugs of the caller are not checked here: they are reported through mi__report_misuse
+// (base/hooks.h) in every build.
 //
 // Owns:        nothing
 // Threads:     any

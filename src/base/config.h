@@ -2,7 +2,8 @@
 // config.h — the numbers of the design, and the run-time settings that every layer may read.
 //
 // Owns:        `mi__conf`, filled by front/options.c before the first allocation
-// Threads:     `mi__conf` is read by all, written only while the process has one thread in the library
+// Threads:     `mi__conf` is read by all, written only while the process has one thread in the
+//              library
 // Invariants:  every combination that the code relies on is asserted at the end of this file
 // Not here:    names and texts of options → front/options.c
 #ifndef MI_BASE_CONFIG_H
@@ -30,7 +31,8 @@ enum {
     MEDIUM_PAGE_SLICES = 8, // 512 KiB, for the others
     SMALL_PAGE_BLOCK_MAX = 4 * 1024,
 
-    // Size classes: multiples of GRANULE to 128, then eight steps for each doubling up to BLOCK_MAX.
+    // Size classes: multiples of GRANULE to 128, then eight steps for each doubling up to
+    // BLOCK_MAX.
     CLASS_LINEAR_MAX = 128,
     CLASS_LINEAR_COUNT = CLASS_LINEAR_MAX / GRANULE,
     CLASS_STEPS_SHIFT = 3,

@@ -22,10 +22,11 @@ typedef enum misuse_t {
 typedef struct hooks_t {
     // Writes bytes to where messages go. Any thread, any time.
     void (*write_text)(const char *chars, size_t length);
-    // Reports a misuse of `p` by the function `call` ("free", "realloc", …). Returns when the process is to go on; the
-    // call is then without effect.
+    // Reports a misuse of `p` by the function `call` ("free", "realloc", …). Returns when the
+    // process is to go on; the call is then without effect.
     void (*misuse)(misuse_t kind, const char *call, const void *p);
-    // Called on the slow path's beat, and with `force` from mi_collect, when no lock is held: deferred frees of runtimes.
+    // Called on the slow path's beat, and with `force` from mi_collect, when no lock is held:
+    // deferred frees of runtimes.
     void (*deferred_free)(bool force);
     // An allocation of `size` bytes failed; `errnum` is what errno will be.
     void (*alloc_failed)(size_t size, int errnum);
@@ -33,8 +34,8 @@ typedef struct hooks_t {
 
 extern MI_HIDDEN hooks_t mi__hooks;
 
-// Defined by front/init.c where it is linked in: runs once, before the first region is reserved, in whichever thread allocates
-// first, possibly before any constructor.
+// Defined by front/init.c where it is linked in: runs once, before the first region is reserved, in
+// whichever thread allocates first, possibly before any constructor.
 void mi__front_first_use(void);
 
 #endif

@@ -32,8 +32,8 @@
 // Data shared between our files: reached directly, not through the global offset table.
 #define MI_HIDDEN __attribute__((visibility("hidden")))
 
-// Thread-local storage that is reached by one load from the thread pointer. A library that may be part of a
-// dlopen'ed object on musl asks for another model (MI_TLS_MODEL).
+// Thread-local storage that is reached by one load from the thread pointer. A library that may be
+// part of a dlopen'ed object on musl asks for another model (MI_TLS_MODEL).
 #ifndef MI_TLS_MODEL
 #define MI_TLS_MODEL "initial-exec"
 #endif

@@ -3,7 +3,8 @@
 //
 // Owns:        the deferred-free function of the program
 // Threads:     any
-// Not here:    POSIX and Windows names → front/posix.c, C++ → front/new.c, malloc itself → front/override.c
+// Not here:    POSIX and Windows names → front/posix.c, C++ → front/new.c, malloc itself →
+//              front/override.c
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

@@ -24,7 +24,8 @@
 #include "heap/registry.h"
 #include "os/os.h"
 
-// Constructors of this priority run before those without one. The destructor of the same runs after them.
+// Constructors of this priority run before those without one. The destructor of the same runs after
+// them.
 #define FIRST_OF_ALL 101
 
 void
@@ -43,8 +44,9 @@ mi__front_first_use(void)
     mi__options_load();
 }
 
-// Whose malloc the program calls, NULL for ours. In a static link that is known from the link. In a shared one the name may
-// lead to an entry of the program's own, so the answer is where a block comes from.
+// Whose malloc the program calls, NULL for ours. In a static link that is known from the link. In a
+// shared one the name may lead to an entry of the program's own, so the answer is where a block
+// comes from.
 static const char *
 malloc_provider(void)
 {
@@ -94,7 +96,8 @@ mi__process_init(void)
     mi__os_init();
     // When nobody has allocated yet, or the environment could not be read then.
     mi__front_first_use();
-    // No handler for the time before the fork: whatever it locked could be held by a caller of fork.
+    // No handler for the time before the fork: whatever it locked could be held by a caller of
+    // fork.
     pthread_atfork(NULL, NULL, mi__registry_after_fork);
     if (mi__conf.verbose || mi__conf.show_stats) {
         mi__os_keep_stderr();

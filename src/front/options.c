@@ -119,7 +119,8 @@ lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-// Whether `text` up to its end, or to `end`, is `word`, in either case of letters; `word` ends at a zero or a
+// Whether `text` up to its end, or to `end`, is `word`, in either case of letters; `word` ends at a
+// zero or a
 // '|'.
 static bool
 is_word(const char *text, char end, const char *word)

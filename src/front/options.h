@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // options.h — the options that users set by environment variables MIMALLOC_<NAME>.
 //
-// One row of a table describes an option: the reference page, the messages about bad values and the settings
-// themselves come from it. Names are matched in either case of letters.
+// One row of a table describes an option: the reference page, the messages about bad values and the
+// settings themselves come from it. Names are matched in either case of letters.
 //
 // Owns:        the table; it fills mi__conf
 // Threads:     mi__options_load runs while the process has one thread in the library
@@ -37,8 +37,8 @@ typedef struct option_t {
 extern MI_HIDDEN const option_t mi__options[];
 extern MI_HIDDEN const size_t mi__options_count;
 
-// Reads the environment into mi__conf, and warns about what is wrong there. Does nothing when that is done
-// already, or when the environment cannot be read yet; so call it again later.
+// Reads the environment into mi__conf, and warns about what is wrong there. Does nothing when that
+// is done already, or when the environment cannot be read yet; so call it again later.
 void mi__options_load(void);
 
 // The value that `option` has now, as it is stored.

@@ -2,7 +2,8 @@
 // report.c — where messages go, and what is said about a misuse.
 //
 // Owns:        see report.h
-// Threads:     `output` and `handler` are replaced as a whole; `early` is filled by reserving places in it
+// Threads:     `output` and `handler` are replaced as a whole; `early` is filled by reserving
+//              places in it
 // Invariants:  see report.h; E3 the bytes of `early` are complete when early_done equals early_used
 // Not here:    see report.h
 #include "front/report.h"
@@ -29,7 +30,8 @@ enum {
     HAND_OVER_TRIES = 1000, // a writer is waited for this often: after a fork it may be gone
 };
 
-// Two places each, so that a reader who has just fetched one is not overtaken by the next registration.
+// Two places each, so that a reader who has just fetched one is not overtaken by the next
+// registration.
 static sink_t output_places[2];
 static sink_t handler_places[2];
 static _Atomic(sink_t *) output;
@@ -182,7 +184,8 @@ mi__message(const char *fmt, ...)
     va_end(args);
 }
 
-// Counts one more line of a kind; false when there were `max` already. The last one says that it is the last.
+// Counts one more line of a kind; false when there were `max` already. The last one says that it is
+// the last.
 static bool
 may_say(_Atomic(long) *said, long max, const char *option)
 {

@@ -57,6 +57,17 @@ put_bytes(table_t *table, int width, uint64_t bytes)
     mi__format(&table->text, "%*s", width, number.chars);
 }
 
+// A block size, exactly: most are no whole number of KiB.
+static void
+put_block_size(table_t *table, size_t bytes)
+{
+    if (bytes % 1024 == 0) {
+        mi__format(&table->text, "%8zu KiB", bytes / 1024);
+    } else {
+        mi__format(&table->text, "%10zu B", bytes);
+    }
+}
+
 static void
 put_count(table_t *table, int width, uint64_t count)
 {
@@ -88,7 +99,7 @@ put_classes(table_t *table, const census_t *census)
     for (size_t i = 0; i < CLASS_COUNT; i++) {
         const census_class_t *row = &census->classes[i];
         if (row->allocated != 0 || row->pages != 0) {
-            put_bytes(table, 12, row->block_size);
+            put_block_size(table, row->block_size);
             put_class(table, row);
         }
     }

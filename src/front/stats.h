@@ -9,8 +9,8 @@
 
 #include "base/platform.h"
 
-// Prints one row for each size class in use, then memory and process figures. `out` gets whole lines, several
-// in one call; NULL: they go where messages go (front/report.h).
+// Prints one row for each size class in use, then memory and process figures. `out` gets whole
+// lines, several in one call; NULL: they go where messages go (front/report.h).
 void mi__stats_print(void (*out)(const char *text, void *arg), void *arg);
 
 #endif

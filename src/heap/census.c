@@ -45,7 +45,8 @@ count_page(census_t *census, page_t *page)
 static void
 count_region(census_t *census, region_t *region)
 {
-    // acquire: pairs with the release in raise_frontier (region.c): descriptors below the frontier are mapped.
+    // acquire: pairs with the release in raise_frontier (region.c): descriptors below the frontier
+    // are mapped.
     size_t committed = atomic_get_acquire(&region->committed);
     for (size_t slice = 0; slice < committed;) {
         slice += count_page(census, region_descriptor_at(region, slice));

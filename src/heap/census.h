@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // census.h — counts what the whole process holds, by size class, over all threads.
 //
-// Nothing is counted on the fast paths: the figures follow from the page descriptors and from the counts that the slow
-// path keeps per thread heap. They are exact when no other thread allocates meanwhile, else a close snapshot.
+// Nothing is counted on the fast paths: the figures follow from the page descriptors and from the
+// counts that the slow path keeps per thread heap. They are exact when no other thread allocates
+// meanwhile, else a close snapshot.
 //
 // Owns:        nothing
 // Threads:     any, at any time

@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: MIT
 // held.h — blocks of other threads' pages that this thread has freed and holds back for a while.
 //
-// They go home in chains, one atomic operation a chain, or serve the thread's own allocations: a stand-in page with the chain as its
-// `free` list takes the serving page's place. The block still belongs to its page, and is foreign again when it is freed.
+// They go home in chains, one atomic operation a chain, or serve the thread's own allocations: a
+// stand-in page with the chain as its `free` list takes the serving page's place. The block still
+// belongs to its page, and is foreign again when it is freed.
 //
 // Owns:        thread_heap_t.held
 // Threads:     the thread of the heap
 // Invariants:  L1 a held block is not counted by anyone as free: its page's `used` still has it
-//              L2 at most `held_bytes` of a class are held, and eight times that of all; what is lent is apart
+//              L2 at most `held_bytes` of a class are held, and eight times that of all; what is
+//                 lent is apart
 // Not here:    the push itself → page/remote.h
 #ifndef MI_HEAP_HELD_H
 #define MI_HEAP_HELD_H
 
 #include "heap/thread_heap.h"
 
-// Takes a freed block of a page that another thread owns. Works for the heap of threads that have none, too.
+// Takes a freed block of a page that another thread owns. Works for the heap of threads that have
+// none, too.
 void mi__held_free(thread_heap_t *heap, page_t *page, block_t *block);
 
-// Lends the held blocks of `class`: returns the stand-in that now serves in front of `served` (which may be none), or
-// NULL when nothing is held. `heap->held` is not NULL.
+// Lends the held blocks of `class`: returns the stand-in that now serves in front of `served`
+// (which may be none), or NULL when nothing is held. `heap->held` is not NULL.
 page_t *mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served);
 
-// Ends the service of a stand-in: blocks left in it are held again. Returns the page behind it, which serves again.
+// Ends the service of a stand-in: blocks left in it are held again. Returns the page behind it,
+// which serves again.
 page_t *mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *stand_in);
 
 // Sends all held blocks home.

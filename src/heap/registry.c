@@ -9,8 +9,9 @@
 //   | G3 | CLAIMED | the claimer                 | → G2 unclaim (the claimer), B5                    | seq_cst | B2, B3, B4 |
 //   | G4 | DEAD    | nobody, for good            | never; reached from G1 and G3 in a forked child   |         |            |
 // An orphan is on the stack of orphans from `leave` to `bind`, also while it is claimed.
-// Telling (B4) and leaving race: the one lists a page and then reads the state, the other sets the state and then reads
-// the list. Both use sequential consistency between the two steps, so that one of them sees the other.
+// Telling (B4) and leaving race: the one lists a page and then reads the state, the other sets the
+// state and then reads the list. Both use sequential consistency between the two steps, so that one
+// of them sees the other.
 //
 // Owns:        see registry.h
 // Threads:     see registry.h
@@ -38,8 +39,8 @@ static _Atomic(uint32_t) start_state;
 static _Atomic(thread_heap_t *) all_heaps;
 static _Atomic(size_t) heaps_made;
 static _Atomic(size_t) heaps_live;
-// The top of the stack of orphans: (address / 64) << TAG_BITS | tag. The tag grows with every pop and push, so that a
-// heap that was popped and pushed meanwhile is not taken for untouched.
+// The top of the stack of orphans: (address / 64) << TAG_BITS | tag. The tag grows with every pop
+// and push, so that a heap that was popped and pushed meanwhile is not taken for untouched.
 static _Atomic(uint64_t) orphans;
 static _Atomic(size_t) orphans_count;         // [hint: may be stale]
 static _Atomic(thread_heap_t *) adopt_cursor; // [hint: may be stale]
@@ -79,7 +80,8 @@ pop_orphan(void)
             return NULL;
         }
         thread_heap_t *next = atomic_get_relaxed(&heap->next_orphan);
-        // acq_rel: pairs with the release in push_orphan, and passes it on to who pops the next one.
+        // acq_rel: pairs with the release in push_orphan, and passes it on to who pops the next
+        // one.
         if (atomic_cas_weak_acq_rel(&orphans, &top, top_of_heap(next, top))) {
             return heap;
         }
@@ -99,7 +101,8 @@ static void
 let_go(thread_heap_t *heap)
 {
     for (;;) {
-        // B1, B5, seq_cst: the heap's fields; pairs with B2 and B3. And with B4: of two that list and let go, one sees the other.
+        // B1, B5, seq_cst: the heap's fields; pairs with B2 and B3. And with B4: of two that list
+        // and let go, one sees the other.
         atomic_store_explicit(&heap->state, ORPHAN, memory_order_seq_cst);
         atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__registry_tell
         if (atomic_get_relaxed(&heap->owner.pending) == NULL || !claim(heap, CLAIMED)) {
@@ -136,7 +139,8 @@ start(void)
     return mi__region_init() && mi__os_thread_exit_init(leave_at_thread_exit);
 }
 
-// Starts the library once; others wait. False when the system has no address space for it: a later call tries again.
+// Starts the library once; others wait. False when the system has no address space for it: a later
+// call tries again.
 static bool
 ensure_started(void)
 {
@@ -157,7 +161,8 @@ ensure_started(void)
     }
 }
 
-// Takes over an orphan. One that somebody takes in blocks for right now is passed over, and put back after the search.
+// Takes over an orphan. One that somebody takes in blocks for right now is passed over, and put
+// back after the search.
 static thread_heap_t *
 adopt_heap(void)
 {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // registry.h — all thread heaps: binding one to a thread, handing it over when the thread ends.
 //
-// A heap without a thread is an orphan: the next thread that needs a heap takes it over with all its pages, a thread
-// that needs a page may take one out of it, and a thread whose free lists a page with it takes in what came home.
+// A heap without a thread is an orphan: the next thread that needs a heap takes it over with all
+// its pages, a thread that needs a page may take one out of it, and a thread whose free lists a
+// page with it takes in what came home.
 //
-// Owns:        thread_heap_t.state, .next_orphan, .next_made; the list of all heaps; the stack of orphans
+// Owns:        thread_heap_t.state, .next_orphan, .next_made; the list of all heaps; the stack of
+//              orphans
 // Threads:     any; lock-free
-// Invariants:  G1 a heap's owner-only fields are touched by the thread that holds it LIVE or CLAIMED, and by no other
+// Invariants:  G1 a heap's owner-only fields are touched by the thread that holds it LIVE or
+//                 CLAIMED, and by no other
 //              G2 a heap's address stays a heap for the life of the process
 // Not here:    what a heap does → heap/thread_heap.h
 #ifndef MI_HEAP_REGISTRY_H
@@ -14,22 +17,26 @@
 
 #include "heap/thread_heap.h"
 
-// Gives the calling thread a heap, starting the library when this is the first. NULL when there is no memory.
+// Gives the calling thread a heap, starting the library when this is the first. NULL when there is
+// no memory.
 MI_NODISCARD thread_heap_t *mi__registry_bind(void);
 
-// The calling thread ends, or wants to be without a heap: its heap becomes an orphan. Does nothing when it has none.
+// The calling thread ends, or wants to be without a heap: its heap becomes an orphan. Does nothing
+// when it has none.
 void mi__registry_leave(void);
 
 // Blocks came home to `owner`: when it is an orphan, takes them in for it.
 void mi__registry_tell(owner_t *owner);
 
-// Takes a page of `class` that has room out of an orphan and gives it to `heap`. NULL when none is found in a short search.
+// Takes a page of `class` that has room out of an orphan and gives it to `heap`. NULL when none is
+// found in a short search.
 MI_NODISCARD page_t *mi__registry_adopt_page(thread_heap_t *heap, unsigned class);
 
 // Takes in what came home to all orphans, and releases their empty pages.
 void mi__registry_collect(void);
 
-// In the child of a fork: heaps of threads that are not there any more are left alone for good, and so is what they were doing.
+// In the child of a fork: heaps of threads that are not there any more are left alone for good, and
+// so is what they were doing.
 void mi__registry_after_fork(void);
 
 // All heaps ever made: the first, and the one after `heap`; NULL at the end.

@@ -201,7 +201,8 @@ mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to
     return page;
 }
 
-// Fills the empty `free` list of a page that is pinned: from what its owner freed, else from fresh blocks.
+// Fills the empty `free` list of a page that is pinned: from what its owner freed, else from fresh
+// blocks.
 static bool
 refill_local(thread_heap_t *heap, page_t *page)
 {

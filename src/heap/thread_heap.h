@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
-// thread_heap.h — the heap of one thread: for every size a page that serves it, and queues of the others.
+// thread_heap.h — the heap of one thread: for every size a page that serves it, and queues of the
+// others.
 //
-// A thread heap is bound to a thread at the thread's first allocation, handed over when the thread ends (heap/registry.c), and
-// never freed, so that its address stays good as an owner.
+// A thread heap is bound to a thread at the thread's first allocation, handed over when the thread
+// ends (heap/registry.c), and never freed, so that its address stays good as an owner.
 //
 // A page of the heap is in one of four states:
-//   serving    in `serving`, pinned                          → full, partial (mi__thread_heap_collect)
-//   partial    in its class's queue                          → serving, released when its last block comes home
-//   full       in no queue, OWNER_FULL set                   → partial at the next free
-//   stood in   behind a stand-in page (heap/held.c), pinned  → serving
+//   serving in `serving`, pinned → full, partial (mi__thread_heap_collect) partial in its class's
+//   queue → serving, released when its last block comes home full in no queue, OWNER_FULL set →
+//   partial at the next free stood in behind a stand-in page (heap/held.c), pinned → serving
 //
 // Owns:        thread_heap_t
 // Threads:     the thread that the heap is bound to, unless a function says otherwise
-// Invariants:  H1 every entry of `serving` is mi__page_none, a pinned page of this heap, or a stand-in
+// Invariants:  H1 every entry of `serving` is mi__page_none, a pinned page of this heap, or a
+//                 stand-in
 //              H2 the entries of one class are all the same page
 //              H3 a queued page has PAGE_QUEUED set, is not pinned, not full
 // Not here:    binding and handing over → heap/registry.h, foreign blocks → heap/held.h
@@ -36,7 +37,8 @@ typedef struct page_queue_t {
 struct held_t;
 
 typedef struct thread_heap_t {
-    // [atomic: any thread] its address is the heap's: the owner word of pages is compared with the heap itself
+    // [atomic: any thread] its address is the heap's: the owner word of pages is compared with the
+    // heap itself
     owner_t owner;
     _Atomic(uint32_t) state;                     // heap/registry.c
     _Atomic(struct thread_heap_t *) next_orphan; // heap/registry.c
@@ -55,7 +57,8 @@ typedef struct thread_heap_t {
 
 _Static_assert(offsetof(thread_heap_t, owner) == 0, "an owner word is compared with the heap's address");
 
-// The page that serves nothing, and the heap of threads that have none yet: every path through them ends on the slow path.
+// The page that serves nothing, and the heap of threads that have none yet: every path through them
+// ends on the slow path.
 extern MI_HIDDEN const page_t mi__page_none;
 extern MI_HIDDEN const thread_heap_t mi__thread_heap_none;
 
@@ -87,12 +90,13 @@ thread_heap_is_none(const thread_heap_t *heap)
     return heap == &mi__thread_heap_none;
 }
 
-// A block for `size` (at most BLOCK_MAX) when the serving page has none at hand. Binds a heap to the thread when it has none. NULL when
-// there is no memory. `*zero` tells whether all but the block's first word is zero.
+// A block for `size` (at most BLOCK_MAX) when the serving page has none at hand. Binds a heap to
+// the thread when it has none. NULL when there is no memory. `*zero` tells whether all but the
+// block's first word is zero.
 MI_NODISCARD block_t *mi__thread_heap_alloc(size_t size, bool *zero);
 
-// Counts a singleton that is about to be made; also a beat of the slow path. Binds a heap like mi__thread_heap_alloc; false when there
-// is no memory for one.
+// Counts a singleton that is about to be made; also a beat of the slow path. Binds a heap like
+// mi__thread_heap_alloc; false when there is no memory for one.
 MI_NODISCARD bool mi__thread_heap_count_singleton(void);
 
 // The last block of a queued page of this heap came home.
@@ -101,14 +105,15 @@ void mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page);
 // Frees a block of a full page of this heap: the page goes back to its queue.
 void mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block);
 
-// Takes in what other threads freed, and releases pages that became empty. Also for a heap without a thread, by its claimer.
+// Takes in what other threads freed, and releases pages that became empty. Also for a heap without
+// a thread, by its claimer.
 void mi__thread_heap_drain(thread_heap_t *heap);
 
 // Drains, and stops serving: empty pages go back to the arena, others into their queues.
 void mi__thread_heap_collect(thread_heap_t *heap);
 
-// Takes a queued page of `class` out of the orphan `heap`, which the caller has claimed, and gives it to `to`, the caller's own. NULL
-// when there is none, or it is on the move just now.
+// Takes a queued page of `class` out of the orphan `heap`, which the caller has claimed, and gives
+// it to `to`, the caller's own. NULL when there is none, or it is on the move just now.
 MI_NODISCARD page_t *mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to);
 
 // Sets up the fields of a fresh, zeroed heap.
@@ -128,8 +133,8 @@ thread_heap_ungrant(thread_heap_t *heap, unsigned class, uint32_t count)
     OWNER_SET(heap->granted[class], heap->granted[class] - count);
 }
 
-// The commonest refill, kept short: grants what the owner freed to the serving `page`, and takes the first of it. NULL when
-// nothing was freed, or when it is time for rare work.
+// The commonest refill, kept short: grants what the owner freed to the serving `page`, and takes
+// the first of it. NULL when nothing was freed, or when it is time for rare work.
 static inline block_t *
 thread_heap_swap(thread_heap_t *heap, page_t *page)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // os.h — the port: everything that the library asks of the operating system.
 //
-// One file per system implements it (os_linux.c); the build chooses. Sizes are in bytes; addresses and sizes
-// of the memory calls are multiples of mi__os_page_size(). No call here allocates by malloc, none changes
-// errno.
+// One file per system implements it (os_linux.c); the build chooses. Sizes are in bytes; addresses
+// and sizes of the memory calls are multiples of mi__os_page_size(). No call here allocates by
+// malloc, none changes errno.
 //
 // Owns:        machine facts (page size), read once
 // Threads:     any, at any time after mi__os_init
@@ -19,24 +19,24 @@ void mi__os_init(void);
 // Size of a page of the operating system in bytes: a power of two, 4 KiB to 64 KiB.
 size_t mi__os_page_size(void);
 
-// Reserves `size` bytes of address space, aligned to `align` (a power of two); not accessible, not charged.
-// NULL when the system has no such range.
+// Reserves `size` bytes of address space, aligned to `align` (a power of two); not accessible, not
+// charged. NULL when the system has no such range.
 MI_NODISCARD void *mi__os_reserve(size_t size, size_t align);
 
-// How much may be reserved in advance without a cost: SIZE_MAX, or less where every reserved page takes
-// memory and time.
+// How much may be reserved in advance without a cost: SIZE_MAX, or less where every reserved page
+// takes memory and time.
 size_t mi__os_cheap_reserve(void);
 
 // Gives back a reservation, or a part of one, for good.
 void mi__os_unreserve(void *start, size_t size);
 
-// Makes reserved memory readable and writable. It reads as zero where it was never committed before. Doing it
-// twice is harmless. False when the system refuses (RLIMIT_DATA, strict overcommit, too many mappings); the
-// memory is then unchanged.
+// Makes reserved memory readable and writable. It reads as zero where it was never committed
+// before. Doing it twice is harmless. False when the system refuses (RLIMIT_DATA, strict
+// overcommit, too many mappings); the memory is then unchanged.
 MI_NODISCARD bool mi__os_commit(void *start, size_t size);
 
-// Gives the physical memory of a committed range back; it reads as zero afterwards. False when the system
-// refuses: the contents are then unspecified.
+// Gives the physical memory of a committed range back; it reads as zero afterwards. False when the
+// system refuses: the contents are then unspecified.
 bool mi__os_purge(void *start, size_t size);
 
 // Takes all access from a range (guard space), or gives it back.
@@ -49,25 +49,25 @@ void mi__os_populate(void *start, size_t size);
 // Milliseconds on a clock that never runs backwards; cheap, accurate to about ten milliseconds.
 int64_t mi__os_clock_ms(void);
 
-// A 64-bit random number, unpredictable from outside the process where the system offers such; for layout,
-// not for keys.
+// A 64-bit random number, unpredictable from outside the process where the system offers such; for
+// layout, not for keys.
 uint64_t mi__os_random(void);
 
-// Writes to standard error, or to a duplicate of it made by mi__os_keep_stderr when the program has closed
-// it.
+// Writes to standard error, or to a duplicate of it made by mi__os_keep_stderr when the program has
+// closed it.
 void mi__os_write_error(const char *chars, size_t length);
 void mi__os_keep_stderr(void);
 
-// The value of an environment variable, by exact name or NULL; usable before libc is set up. Always NULL in a
-// process that runs with more rights than its caller (set-user-id and the like).
+// The value of an environment variable, by exact name or NULL; usable before libc is set up. Always
+// NULL in a process that runs with more rights than its caller (set-user-id and the like).
 const char *mi__os_getenv(const char *name);
 
-// Calls `each` for every environment variable "NAME=value" that starts with `prefix`, in either case of
-// letters; the same restrictions.
+// Calls `each` for every environment variable "NAME=value" that starts with `prefix`, in either
+// case of letters; the same restrictions.
 void mi__os_each_env(const char *prefix, void (*each)(const char *entry, void *arg), void *arg);
 
-// True once the environment can be read: early calls, before the dynamic loader has set up libc, find it
-// empty.
+// True once the environment can be read: early calls, before the dynamic loader has set up libc,
+// find it empty.
 bool mi__os_env_ready(void);
 
 long mi__os_process_id(void);
@@ -85,7 +85,8 @@ typedef struct os_usage_t {
 } os_usage_t;
 void mi__os_usage(os_usage_t *usage);
 
-// The name of the running program without its folder; "?" where the system does not tell. Long-lived.
+// The name of the running program without its folder; "?" where the system does not tell.
+// Long-lived.
 const char *mi__os_program_name(void);
 
 // What lies at an address, as the system sees it. For reports: slow.
@@ -98,15 +99,17 @@ typedef enum os_place_t {
     OS_PLACE_ANONYMOUS, // memory without a name
     OS_PLACE_OTHER,     // memory with a name that is no file's
 } os_place_t;
-// Fills `name` (`size` bytes, cut to fit) with the file's path or the memory's name; "" when it has none.
+// Fills `name` (`size` bytes, cut to fit) with the file's path or the memory's name; "" when it has
+// none.
 os_place_t mi__os_place(const void *p, char *name, size_t size);
 
-// Asks that `at_exit(arg)` runs when the calling thread ends, after its TLS destructors where the system has
-// such an order. At most one per thread; a later call replaces `arg`. `arg` is not NULL. Also keeps working
-// when called again from inside `at_exit` itself (as often as the system allows). Some systems allocate in
-// here: the caller must be able to serve that already.
+// Asks that `at_exit(arg)` runs when the calling thread ends, after its TLS destructors where the
+// system has such an order. At most one per thread; a later call replaces `arg`. `arg` is not NULL.
+// Also keeps working when called again from inside `at_exit` itself (as often as the system
+// allows). Some systems allocate in here: the caller must be able to serve that already.
 void mi__os_thread_on_exit(void *arg);
-// Sets the function for all threads; called once at start-up. False when the system has no key left.
+// Sets the function for all threads; called once at start-up. False when the system has no key
+// left.
 bool mi__os_thread_exit_init(void (*at_exit)(void *arg));
 
 // Lets other threads run for a moment.

@@ -103,8 +103,8 @@ size_t
 mi__os_cheap_reserve(void)
 {
     int saved = errno;
-    // Processes without a vDSO are emulated ones: qemu-user before 8.1 keeps 24 bytes for each page that is
-    // mapped, whatever its access, which makes a terabyte cost 6 GiB and many seconds.
+    // Processes without a vDSO are emulated ones: qemu-user before 8.1 keeps 24 bytes for each page
+    // that is mapped, whatever its access, which makes a terabyte cost 6 GiB and many seconds.
     bool emulated = getauxval(AT_SYSINFO_EHDR) == 0;
     errno = saved;
     return emulated ? (size_t)1 << EMULATED_RESERVE_LOG2 : SIZE_MAX;
@@ -450,8 +450,8 @@ typedef struct mapping_t {
     bool of_file; // also without a name behind a file's: the zeroed static data of a program looks like that
 } mapping_t;
 
-// Reads one line of /proc/self/maps, `start-end access offset device inode   name`; false at the end. `name`
-// stays as the line before left it when this mapping has none and continues a file's.
+// Reads one line of /proc/self/maps, `start-end access offset device inode name`; false at the end.
+// `name` stays as the line before left it when this mapping has none and continues a file's.
 static bool
 read_mapping(reader_t *reader, mapping_t *mapping, char *name, size_t size)
 {
@@ -553,8 +553,8 @@ arm(exit_state_t *state)
 }
 
 // Key destructors of the program may still allocate and free. So the rounds before EXIT_ROUND pass,
-// the work is done in that one, and what is armed after it is done in the next. A thread that allocates
-// for the first time in its own third round of destructors is not seen.
+// the work is done in that one, and what is armed after it is done in the next. A thread that
+// allocates for the first time in its own third round of destructors is not seen.
 static void
 on_thread_end(void *value)
 {

@@ -92,8 +92,8 @@ bool
 mi__page_release_singleton(page_t *page)
 {
     uintptr_t word = page_owner(page);
-    // The word decides between two frees of the same block. acquire: pairs with the release of the slices' bits in whatever
-    // thread resized the block before it was handed to us.
+    // The word decides between two frees of the same block. acquire: pairs with the release of the
+    // slices' bits in whatever thread resized the block before it was handed to us.
     if ((word & OWNER_SINGLETON) == 0 || !atomic_cas_strong_acquire(&page->owner, &word, 0)) {
         return false;
     }
@@ -195,8 +195,8 @@ mi__page_blocks_granted(const page_t *page)
     return used - (used > 0 && (HINT_GET(page->flags) & PAGE_PINNED) != 0);
 }
 
-// Follows a link only while it points to a block of the page: a page that its owner is working on shows links that are
-// half gone, and the memory they lie in belongs to the program by now.
+// Follows a link only while it points to a block of the page: a page that its owner is working on
+// shows links that are half gone, and the memory they lie in belongs to the program by now.
 __attribute__((no_sanitize("thread"))) size_t
 mi__page_blocks_free(const page_t *page)
 {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // page.h — a run of slices with blocks of one size, and its lists.
 //
-// The owner allocates from `free` and frees to `local_free`; others free to `thread_free` (remote.c). `free` runs empty at a regular
-// beat, which is when the lists are joined and all rare work is done.
+// The owner allocates from `free` and frees to `local_free`; others free to `thread_free`
+// (remote.c). `free` runs empty at a regular beat, which is when the lists are joined and all rare
+// work is done.
 //
 // Owns:        every field of page_t but `thread_free` and `pending_next`
 // Threads:     the owner only, unless a function says otherwise
-// Invariants:  P1 capacity = used − pinned + blocks in `local_free`: a block counts as used from the moment that it is
-//                 granted, that is, put on `free`, so that an allocation has nothing to count
+// Invariants:  P1 capacity = used − pinned + blocks in `local_free`: a block counts as used from
+//                 the moment that it is granted, that is, put on `free`, so that an allocation has
+//                 nothing to count
 //              P2 only a page that serves has blocks in `free`
 //              P3 capacity ≤ reserved; blocks at and above `capacity` were never touched by us
 //              P4 owner is 0 in every descriptor that is not the head or an inner slice of a page
@@ -22,7 +24,8 @@ typedef struct block_t {
     struct block_t *next;
 } block_t;
 
-// Bits in the low end of the owner word. The owner's address alone means: a page whose blocks are freed the short way.
+// Bits in the low end of the owner word. The owner's address alone means: a page whose blocks are
+// freed the short way.
 enum {
     OWNER_REDIRECT = 1,  // an inner slice: the rest of the word is the head descriptor
     OWNER_FULL = 2,      // in no queue: the next free must put it back
@@ -66,27 +69,31 @@ struct page_t {
 _Static_assert(sizeof(page_t) <= DESCRIPTOR_SIZE, "a page descriptor fits into its slot");
 _Static_assert(offsetof(page_t, thread_free) == 64, "what others write has a cache line of its own");
 
-// A page of `class` for the owner at the address `owner`; not pinned, no blocks threaded. NULL when there is no memory.
+// A page of `class` for the owner at the address `owner`; not pinned, no blocks threaded. NULL when
+// there is no memory.
 MI_NODISCARD page_t *mi__page_new(unsigned class, uintptr_t owner);
 
-// A page with one block of at least `size` bytes whose address is a multiple of `align` (a power of two). NULL when there is no
-// memory. `*zero` tells whether the block is all zero.
+// A page with one block of at least `size` bytes whose address is a multiple of `align` (a power of
+// two). NULL when there is no memory. `*zero` tells whether the block is all zero.
 MI_NODISCARD page_t *mi__page_new_singleton(size_t size, size_t align, bool *zero);
 
-// Gives the page's slices back. Owned pages: used = 0 and nothing on its way home (remote_is_quiet).
+// Gives the page's slices back. Owned pages: used = 0 and nothing on its way home
+// (remote_is_quiet).
 void mi__page_release(page_t *page);
 
-// Releases a singleton, from any thread. False when another thread was faster, that is, on a double free.
+// Releases a singleton, from any thread. False when another thread was faster, that is, on a double
+// free.
 MI_NODISCARD bool mi__page_release_singleton(page_t *page);
 
-// Grants the next few fresh blocks: threads them onto `free`, which is empty. Returns how many; 0 when the page has none
-// left.
+// Grants the next few fresh blocks: threads them onto `free`, which is empty. Returns how many; 0
+// when the page has none left.
 uint32_t mi__page_extend(page_t *page);
 
 // Takes the blocks on `free` back to `local_free`, before the page stops serving. Returns how many.
 uint32_t mi__page_ungrant(page_t *page);
 
-// Changes the number of slices of a singleton in place; false when the slices behind are taken. Only the block's holder calls it.
+// Changes the number of slices of a singleton in place; false when the slices behind are taken.
+// Only the block's holder calls it.
 MI_NODISCARD bool mi__page_resize_singleton(page_t *page, size_t slices);
 
 // The start of the block in which `p` lies.
@@ -98,8 +105,9 @@ size_t mi__page_usable(const page_t *page, const void *p);
 // The head descriptor of the page in which `p` lies, or NULL when there is no page. Any thread.
 page_t *mi__page_of(const void *p);
 
-// Blocks granted and not got back, and of these the ones still on `free`, counted by walking it: the rest are in the hands of
-// the program, on `thread_free` or held back. Any thread; a guess (never a fault) while the owner works.
+// Blocks granted and not got back, and of these the ones still on `free`, counted by walking it:
+// the rest are in the hands of the program, on `thread_free` or held back. Any thread; a guess
+// (never a fault) while the owner works.
 size_t mi__page_blocks_granted(const page_t *page);
 size_t mi__page_blocks_free(const page_t *page);
 
@@ -109,7 +117,8 @@ bool mi__page_verify(const page_t *page);
 static inline uintptr_t
 page_owner(page_t *page)
 {
-    // relaxed: a thread that owns the page wrote the word itself; for others any value that is not their own will do.
+    // relaxed: a thread that owns the page wrote the word itself; for others any value that is not
+    // their own will do.
     return atomic_get_relaxed(&page->owner);
 }
 
@@ -161,7 +170,8 @@ page_pop(page_t *page, block_t *block)
     return block;
 }
 
-// Grants what the owner freed: moves `local_free`, which is not empty, to `free`, which is. Returns the number of blocks.
+// Grants what the owner freed: moves `local_free`, which is not empty, to `free`, which is. Returns
+// the number of blocks.
 static inline uint32_t
 page_swap(page_t *page)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// remote.c — frees that arrive from other threads. The only file that touches thread_free and pending.
+// remote.c — frees that arrive from other threads. The only file that touches thread_free and
+// pending.
 //
 // States of a page's thread_free word; b is a list of blocks, L the LISTED bit.
 //   | #  | word  | leaves by                                                       | order   | pairs with |
@@ -52,8 +53,8 @@ mi__remote_push(page_t *page, block_t *first, block_t *last)
     uintptr_t word = atomic_get_relaxed(&page->thread_free);
     do {
         last->next = blocks_of(word);
-        // acq_rel: publishes the blocks' contents and links, pairs with A1 and A2; sees the owner word of whoever unlisted
-        // or moved the page, pairs with A2 and A3.
+        // acq_rel: publishes the blocks' contents and links, pairs with A1 and A2; sees the owner
+        // word of whoever unlisted or moved the page, pairs with A2 and A3.
     } while (!atomic_cas_weak_acq_rel(&page->thread_free, &word, (uintptr_t)first | LISTED));
     return (word & LISTED) != 0 ? NULL : list_with_owner(page);
 }
@@ -85,7 +86,8 @@ mi__remote_take(page_t *page)
     if (blocks_of(word) == NULL) {
         return 0;
     }
-    // A1, acquire: the blocks; pairs with the acq_rel in mi__remote_push. Only we leave T2, so it is still T2.
+    // A1, acquire: the blocks; pairs with the acq_rel in mi__remote_push. Only we leave T2, so it
+    // is still T2.
     word = atomic_exchange_acquire(&page->thread_free, LISTED);
     return adopt_blocks(page, blocks_of(word));
 }
@@ -105,8 +107,8 @@ mi__remote_unlist(page_t *page)
 {
     // Read before unlisting: the next push may list the page again at once.
     page_t *next = atomic_get_relaxed(&page->pending_next);
-    // A2, acq_rel: the blocks, pairs with the acq_rel in mi__remote_push; and what we did to the page while it was
-    // listed, for the push that lists it next.
+    // A2, acq_rel: the blocks, pairs with the acq_rel in mi__remote_push; and what we did to the
+    // page while it was listed, for the push that lists it next.
     uintptr_t word = atomic_exchange_acq_rel(&page->thread_free, 0);
     adopt_blocks(page, blocks_of(word));
     return next;
@@ -115,7 +117,8 @@ mi__remote_unlist(page_t *page)
 bool
 mi__remote_is_quiet(page_t *page)
 {
-    // acquire: pairs with the acq_rel in mi__remote_push; a pusher that we don't see can't exist, since no block is out.
+    // acquire: pairs with the acq_rel in mi__remote_push; a pusher that we don't see can't exist,
+    // since no block is out.
     return atomic_get_acquire(&page->thread_free) == 0;
 }
 
@@ -130,7 +133,8 @@ mi__remote_move(page_t *page, owner_t *to)
     uintptr_t flags = page_owner(page) & OWNER_FLAGS;
     atomic_set_relaxed(&page->owner, (uintptr_t)to | flags);
     uintptr_t word = LISTED;
-    // A3, T4 → T1, acq_rel: the new owner word, for the push that lists the page next; pairs with mi__remote_push.
+    // A3, T4 → T1, acq_rel: the new owner word, for the push that lists the page next; pairs with
+    // mi__remote_push.
     if (!atomic_cas_strong_acq_rel(&page->thread_free, &word, 0)) {
         // Blocks came in meanwhile: T4 is T2 now, and putting the page on pending is up to us.
         (void)list_with_owner(page);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // sizeclass.h — from a size to its class, and what a class's blocks and pages measure.
 //
-// Classes are the multiples of 16 up to 128 bytes, then eight steps to each doubling: 144, 160, … 256, 288, … 64 KiB. A
-// block above 128 bytes is thus at most 12.5% larger than asked. Rounding a size up to a multiple of a power of two A first
-// gives a class whose block size is a multiple of A as well, so that aligned blocks need no room to spare.
+// Classes are the multiples of 16 up to 128 bytes, then eight steps to each doubling: 144, 160, …
+// 256, 288, … 64 KiB. A block above 128 bytes is thus at most 12.5% larger than asked. Rounding a
+// size up to a multiple of a power of two A first gives a class whose block size is a multiple of A
+// as well, so that aligned blocks need no room to spare.
 //
 // Owns:        nothing
 // Threads:     pure functions and constant tables
@@ -20,7 +21,8 @@ enum {
     CLASS_AFTER_SMALL = CLASS_LINEAR_COUNT + ((10 - 7) << CLASS_STEPS_SHIFT)
 }; // first class above SMALL_MAX
 
-// The class of sizes above CLASS_LINEAR_MAX: eight steps between powers of two, by the top four bits of size − 1.
+// The class of sizes above CLASS_LINEAR_MAX: eight steps between powers of two, by the top four
+// bits of size − 1.
 static inline size_t
 sizeclass_of_large(size_t size)
 {

@@ -136,11 +136,11 @@ run_is_private(const void *p)
 
 // ---- the search ---------------------------------------------------------------------------------------------------
 
-// What a thread that waits at a point has explored of its next step already.
+// What need not be explored of the next step of a thread that waits at a point.
 typedef enum sleep_t {
     AWAKE,
-    PARTLY, // a load: all messages older than `least`
-    ASLEEP,
+    PARTLY, // a load: the messages older than `least`
+    ASLEEP, // all of it
 } sleep_t;
 
 typedef struct sleeper_t {
@@ -286,17 +286,16 @@ wake(unsigned stepped)
     sleepers[stepped] = (sleeper_t){.sleep = AWAKE};
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
         sleeper_t *sleeper = &sleepers[i];
-        if (sleeper->sleep == AWAKE || every) {
-            *sleeper = (sleeper_t){.sleep = AWAKE};
+        if (fibers[i].ended || i == stepped || every) {
             continue;
         }
-        uint64_t hit = footprint.writes & (sleeper->footprint.reads | sleeper->footprint.writes);
-        hit |= footprint.reads & sleeper->footprint.writes;
         uint64_t load = memory_pending_load(i);
-        if ((hit & ~load) != 0 || (hit & sleeper->footprint.writes) != 0) {
-            sleeper->sleep = AWAKE;
-        } else if (hit != 0 && sleeper->sleep == ASLEEP) {
-            // It may read the new message; to read an older one commutes with the write of it.
+        if (load == 0) {
+            uint64_t hit = footprint.writes & (sleeper->footprint.reads | sleeper->footprint.writes);
+            hit |= footprint.reads & sleeper->footprint.writes;
+            sleeper->sleep = hit != 0 ? AWAKE : sleeper->sleep;
+        } else if ((footprint.writes & load) != 0) {
+            // To read an older message commutes with the write of this one: that is explored where the load comes first.
             sleeper->least = memory_fresh_message(i);
             sleeper->sleep = sleeper->least == 0 ? AWAKE : PARTLY;
         }
@@ -348,7 +347,14 @@ run_execution(const scenario_t *scenario)
         memcpy(sleepers, node->sleepers, sizeof sleepers);
         last = node->chosen;
         footprint = (footprint_t){0};
+        bool loads = memory_pending_load(last) != 0;
+        const void *pc = memory_pending_pc(last);
         fiber_run(last);
+        if (loads && footprint.writes != 0 && outcome == RUN_GOES_ON) {
+            memory_note_busy(pc);
+            outcome = RUN_AGAIN;
+            return;
+        }
         node->footprint.reads |= footprint.reads;
         node->footprint.writes |= footprint.writes;
         wake(last);

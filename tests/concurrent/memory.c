@@ -29,6 +29,7 @@ enum {
     RETIRED = 32,
     RETIRE_CHECKED = 256, // the first bytes of what is retired are checked for races with earlier accesses
     NAMES = 96,
+    BUSY = 64,
     TRACE = 1024,
     ACCESSES_MAX = 100000, // by one thread between two points; more are taken for an endless loop
 };
@@ -87,6 +88,7 @@ typedef struct thread_t {
     vector_t acquired_vector;
     vector_t released_vector;
     word_t *pending_load;
+    const void *pending_pc;
     word_t *last_read;
     bool waits;
     unsigned accesses;
@@ -95,6 +97,8 @@ typedef struct thread_t {
 } thread_t;
 
 static thread_t threads[THREADS];
+static const void *busy[BUSY]; // loads whose steps also write
+static size_t busy_used;
 static view_t fences;
 static uint64_t fence_order; // a hash
 static cell_t cells[CELLS];
@@ -574,6 +578,32 @@ act_shared(operation_t *op, word_t *word)
     return old;
 }
 
+static bool
+is_busy(const void *pc)
+{
+    for (size_t i = 0; i < busy_used; i++) {
+        if (busy[i] == pc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+memory_note_busy(const void *pc)
+{
+    if (busy_used == BUSY) {
+        overflow("loads that write");
+    }
+    busy[busy_used++] = pc;
+}
+
+const void *
+memory_pending_pc(unsigned index)
+{
+    return threads[index].pending_pc;
+}
+
 // Nobody else uses the word at the same time, or only one thread runs.
 static uint64_t
 act_alone(operation_t *op, word_t *word)
@@ -602,7 +632,8 @@ act(operation_t *op)
     word_t *word = word_of(op->at, op->size);
     note_user(word, me, op->action != LOAD);
     if (word->shared) {
-        threads[me].pending_load = op->action == LOAD ? word : NULL;
+        threads[me].pending_load = op->action == LOAD && !is_busy(op->pc) ? word : NULL;
+        threads[me].pending_pc = op->pc;
         threads[me].accesses = 0;
         run_point();
     }
@@ -694,7 +725,7 @@ memory_reset(void)
 {
     memset(cells, 0, sizeof cells);
     cells_used = words_used = shared_used = 0;
-    names_used = retired_used = trace_used = 0;
+    names_used = retired_used = trace_used = busy_used = 0;
     memset(threads, 0, sizeof threads);
     execution++;
 }

@@ -39,8 +39,11 @@ void memory_sequential(void);
 
 // False while `thread` waits for somebody to write.
 bool memory_is_ready(unsigned thread);
-// The word that `thread` is about to load, when that is all it is about to do; else 0.
+// The word that `thread` is about to load, when no shared word is written in that step; else 0. A step that turns out to
+// write makes its load, known by the place in the program, a busy one.
 uint64_t memory_pending_load(unsigned thread);
+const void *memory_pending_pc(unsigned thread);
+void memory_note_busy(const void *pc);
 // The number of the newest message of the word that `thread` is about to load; 0 when what it reads is not in the history.
 unsigned memory_fresh_message(unsigned thread);
 
