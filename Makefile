@@ -14,7 +14,7 @@ cmake := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 ctest := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL ctest --output-on-failure --no-tests=error
 libraries := mimalloc mimalloc-static mimalloc-object
 
-.PHONY: help build run test tests-long check format bench-instructions install clean configure compile
+.PHONY: help build run test tests-long check format bench bench-quick bench-instructions install clean configure compile
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,16 @@ check: ## check format, lint, layers, headers, exported names, house rules and p
 format: ## rewrite the sources in the house's format
 	@tools/install_deps.sh check
 	@tools/check_format.py --fix
+
+bench: ## measure beside glibc and its peers, about half an hour; NAMES="larson python3" for these alone
+	@tools/install_deps.sh build bench
+	@$(MAKE) compile
+	@$(PYTHON) bench/run.py $(if $(NAMES),,--csv) --html build/bench/report.html $(foreach name,$(NAMES),'$(name)')
+
+bench-quick: ## the same in two minutes, without real programs
+	@tools/install_deps.sh build bench
+	@$(MAKE) compile
+	@$(PYTHON) bench/run.py --quick --html build/bench/report.html $(foreach name,$(NAMES),'$(name)')
 
 bench-instructions: ## print instructions per malloc and free, by callgrind
 	@tools/install_deps.sh build bench

@@ -31,7 +31,7 @@ class Allocator:
         self.path = path  # "": nothing is preloaded
 
     def preload(self, program):
-        """What to preload so that `program` uses this allocator: glibc's has to be named where a program is linked with another."""
+        """What to preload so that `program` uses this allocator. glibc's is named where a program is linked with another."""
         if self.name == GLIBC and linked_with_another(program):
             return "libc.so.6"
         return self.path

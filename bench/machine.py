@@ -46,8 +46,9 @@ def describe(args):
     libc = " ".join(platform.libc_ver())
     governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown")
     load = first_line("/proc/loadavg").split()
+    gib = round(int(memory[0]) / 1048576) if memory else 0
     lines = [
-        ("machine", f"{model}, {processors} processors, {int(memory[0]) // 1048576 if memory else 0} GiB, {platform.machine()}"),
+        ("machine", f"{model}, {processors} processors, {gib} GiB, {platform.machine()}"),
         ("system", f"{name}, Linux {platform.release()}, {libc}"),
         ("settings", f"transparent huge pages {chosen(first_line('/sys/kernel/mm/transparent_hugepage/enabled'))}, "
                      f"overcommit {first_line('/proc/sys/vm/overcommit_memory', 'unknown')}, governor {governor}"),

@@ -37,6 +37,10 @@ class Builder:
         return self.made[name]
 
 
+def last_line(text):
+    return (text.strip().splitlines() or ["nothing said"])[-1][:200]
+
+
 def values(text):
     """name=value words as a dictionary."""
     return dict(word.split("=", 1) for word in text.split() if "=" in word)
@@ -106,8 +110,7 @@ class Process:
         if "cannot be preloaded" in self.errors():
             raise Failed("the library was not preloaded")
         if self.popen.returncode not in wanted:
-            lines = self.errors().strip().splitlines()
-            raise Failed(f"exit status {self.popen.returncode}{': ' + lines[-1][:200] if lines else ''}")
+            raise Failed(f"exit status {self.popen.returncode}: {last_line(self.errors())}")
         return output.decode("utf-8", "replace"), figures(self.report())
 
     def stop(self, number):
@@ -157,8 +160,10 @@ def memory_kib(pid, field):
 
 
 class Watch:
-    """The peak memory of a process and its descendants together, looked at ten times a second. Pages that several of them share
-    count once."""
+    """The peak memory of a process and its descendants together, looked at ten times a second.
+
+    Pages that several of them share count once.
+    """
 
     def __init__(self, pid):
         self.pid, self.peak_kib = pid, 0

@@ -28,7 +28,8 @@ class Program:
 
     def run(self, context, allocator):
         command = [word.replace("{scratch}", context.scratch) for word in self.command]
-        with measure.Process(context.launcher, context.scratch, allocator, command, self.env, context.scratch, self.stdin) as process:
+        with measure.Process(context.launcher, context.scratch, allocator, command, self.env, context.scratch,
+                             self.stdin) as process:
             output, sample = process.finish()
         if self.clean:
             shutil.rmtree(os.path.join(context.scratch, self.clean), ignore_errors=True)
@@ -84,20 +85,24 @@ def programs():
         Program("ruby", [("ruby", "ruby")], "hashes, strings and sorting", ["ruby", f"{REAL}/records.rb"]),
         Program("node", [("node", "nodejs")], "JSON, buffers and compression", ["node", f"{REAL}/records.js"]),
         Program("gcc", [("gcc", "gcc")], "compiles seven of these programs at -O2",
-                ["gcc", "-O2", "-c"] + sources("factor.c", "minimise.c", "rbtree.c", "micro.c", "larson.c", "mstress.c", "phases.c")),
+                ["gcc", "-O2", "-c"] + sources("factor.c", "minimise.c", "rbtree.c", "micro.c", "larson.c", "mstress.c",
+                                               "phases.c")),
         Program("clang", [("clang", "clang")], "compiles a C++ program at -O2",
                 ["clang++", "-std=c++17", "-O2", "-c"] + sources("strings.cc")),
-        Program("sqlite3", [("sqlite3", "sqlite3")], "a database in memory", ["sqlite3", ":memory:"], stdin=f"{REAL}/records.sql"),
+        Program("sqlite3", [("sqlite3", "sqlite3")], "a database in memory", ["sqlite3", ":memory:"],
+                stdin=f"{REAL}/records.sql"),
         servers.Redis(),
         Program("z3", [("z3", "z3")], "a product's factors and a schedule", ["z3", f"{REAL}/solve.smt2"]),
         Program("gs", [("gs", "ghostscript")], "forty pages of text, curves and shades",
-                ["gs", "-q", "-dBATCH", "-dNOPAUSE", "-dSAFER", "-sDEVICE=ppmraw", "-r72", "-sOutputFile=/dev/null", f"{REAL}/page.ps"]),
+                ["gs", "-q", "-dBATCH", "-dNOPAUSE", "-dSAFER", "-sDEVICE=ppmraw", "-r72", "-sOutputFile=/dev/null",
+                 f"{REAL}/page.ps"]),
         Program("rocksdb", [("db_bench", "rocksdb-tools")], "db_bench: fill and read at random",
                 ["db_bench", "--benchmarks=fillrandom,readrandom,readseq", "--num=150000", "--value_size=300", "--seed=1",
-                 "--threads=1", "--disable_wal=1", "--compression_type=none", "--cache_size=8388608", "--db={scratch}/rocksdb"],
-                clean="rocksdb"),
+                 "--threads=1", "--disable_wal=1", "--compression_type=none", "--cache_size=8388608",
+                 "--db={scratch}/rocksdb"], clean="rocksdb"),
         Program("ripgrep", [("rg", "ripgrep")], "a pattern in 50 MB of text",
-                ["rg", "--no-config", "-j", "2", "-c", r"\b(\w+)a\w* [b-k]\w+ng\w*\b", "{scratch}/text"], prepare=make_text),
+                ["rg", "--no-config", "-j", "2", "-c", r"\b(\w+)a\w* [b-k]\w+ng\w*\b", "{scratch}/text"],
+                prepare=make_text),
         servers.Memcached(),
         servers.Nginx(),
         servers.Postgres(),

@@ -14,9 +14,10 @@ def amount(value, metric):
     if value is None:
         return "-"
     if metric.endswith("_s"):
-        return f"{value * 1000:.0f} ms" if value < 9.9995 else f"{value:.1f} s"
+        digits = 1 if value < 0.00995 else 0
+        return f"{value * 1000:.{digits}f} ms" if value < 9.9995 else f"{value:.1f} s"
     if metric.endswith("_kib"):
-        return f"{value / 1024:.1f} MB" if value < 100 * 1024 else f"{value / 1024:.0f} MB"
+        return f"{value / 1024:.1f} MiB" if value < 100 * 1024 else f"{value / 1024:.0f} MiB"
     return f"{value:.0f}" if value < 1e5 else f"{value / 1000:.0f}k"
 
 
@@ -28,7 +29,7 @@ def print_line(result, out):
     """What is known as soon as one workload is done."""
     own, best = result.value(OWN, "wall_s"), result.best_peer("wall_s")
     failed = [f"{name}: {series.failure}" for name, series in result.series.items() if series.failure]
-    text = f"{result.name:18}{amount(own, 'wall_s'):>9}{amount(result.value(OWN, 'peak_kib'), 'peak_kib'):>10}"
+    text = f"{result.name:18}{amount(own, 'wall_s'):>9}{amount(result.value(OWN, 'peak_kib'), 'peak_kib'):>11}"
     if best:
         text += f"   {ratio_text(result.over_best('wall_s'))} of {best[0]}'s time"
         memory = result.best_peer("peak_kib")
@@ -48,6 +49,8 @@ def print_table(measured, names, metric, heading, out):
     print(f"\n{heading}", file=out)
     print(f"{'':18}{OWN:>9}" + "".join(f"{n[:10]:>11}" for n in peers) + f"{'this/best':>11}", file=out)
     for result in measured:
+        if not any(result.value(n, metric) for n in names) and not any(s.failure for s in result.series.values()):
+            continue
         cells = []
         for name in peers:
             series = result.series.get(name)
@@ -60,7 +63,8 @@ def print_table(measured, names, metric, heading, out):
               f"{ratio_text(over):>10}{mark} {best[0] if best else ''}", file=out)
     means = [results.geometric_mean(r.ratio(n, OWN, metric) for r in measured) for n in peers]
     over = results.geometric_mean(r.over_best(metric) for r in measured)
-    print(f"{'geometric mean':18}{'1.00':>9}" + "".join(f"{ratio_text(m):>11}" for m in means) + f"{ratio_text(over):>10}", file=out)
+    cells = "".join(f"{ratio_text(m):>11}" for m in means)
+    print(f"{'geometric mean':18}{'1.00':>9}{cells}{ratio_text(over):>10}", file=out)
 
 
 def print_nanoseconds(measured, names, out):
@@ -70,9 +74,9 @@ def print_nanoseconds(measured, names, out):
     print("\nTime of one operation, in nanoseconds", file=out)
     print(f"{'':18}" + "".join(f"{n[:10]:>11}" for n in names), file=out)
     for result in micro:
-        cells = [result.nanoseconds(n) for n in names]
-        print(f"{result.name:18}" + "".join("          -" if c is None else f"{c:11.1f}" if c < 1000 else f"{c:11.0f}" for c in cells),
-              file=out)
+        known = [result.nanoseconds(n) for n in names]
+        cells = ["-" if ns is None else f"{ns:.1f}" if ns < 1000 else f"{ns:.0f}" for ns in known]
+        print(f"{result.name:18}" + "".join(f"{cell:>11}" for cell in cells), file=out)
 
 
 def summary(measured, names):
@@ -107,17 +111,17 @@ def print_all(measured, host, out):
         print(f"{what:10}{text}", file=out)
     headings = {metric: heading for metric, heading, _ in results.METRICS}
     for metric in TABLES:
-        print_table(measured, names, metric, f"{headings[metric].capitalize()}: medians; a peer's as a multiple of this library's "
-                    f"(! = above {LIMITS[metric]:.2f} of the best peer)", out)
+        heading = f"{headings[metric].capitalize()}: medians; a peer's as a multiple of this library's"
+        print_table(measured, names, metric, f"{heading} (! = above {LIMITS[metric]:.2f} of the best peer)", out)
     print_nanoseconds(measured, names, out)
     print_summary(measured, names, out)
     spreads = sorted(r.series[OWN].spread() for r in measured if r.series[OWN].runs() > 1)
     if spreads:
-        note = f"\nSpread of our times, (longest - shortest) / median: half of the workloads below {spreads[len(spreads) // 2]:.0%}"
-        print(note + f", the worst {spreads[-1]:.0%}", file=out)
+        print(f"\nSpread of this library's times, (longest - shortest) / median: half of the workloads below "
+              f"{spreads[len(spreads) // 2]:.0%}, the worst {spreads[-1]:.0%}", file=out)
     few = [f"{r.name} ({n})" for r in measured for n, s in r.series.items()
            if 0 < s.runs() < max(x.runs() for x in r.series.values()) and not s.failure]
     if few:
         print(f"Run once only, being very slow: {', '.join(few)}", file=out)
     if host.minutes:
-        print(f"Took {host.minutes:.0f} minutes", file=out)
+        print(f"Took {host.minutes:.1f} minutes", file=out)

@@ -17,7 +17,8 @@ METRICS = [
     ("idle_kib", "memory after 100 ms more", "MiB"),
     ("faults", "page faults", ""),
 ]
-COLUMNS = ["wall_s", "wall_min_s", "wall_max_s", "user_s", "system_s", "cpu_s", "peak_kib", "after_kib", "idle_kib", "faults", "operations"]
+COLUMNS = ["wall_s", "wall_min_s", "wall_max_s", "user_s", "system_s", "cpu_s", "peak_kib", "after_kib", "idle_kib",
+           "faults", "operations"]
 
 
 class Series:

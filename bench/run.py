@@ -9,8 +9,8 @@
     bench/run.py --threads 1,2,4,8        # what has threads, once for each count
     bench/run.py --list
 
-The runs of one workload are interleaved (A B C … A B C …), so that a change in the machine's load meets all allocators alike.
-What is printed is explained in bench/README.md.
+The runs of one workload are interleaved (A B C … A B C …), so that a change in the machine's load meets all allocators
+alike. What is printed is explained in bench/README.md.
 """
 import argparse
 import datetime
@@ -73,25 +73,26 @@ def clock(seconds):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="workloads, by name or pattern (default: all)")
-    parser.add_argument("--lib", default=os.path.join(ROOT, "build", "libmimalloc.so"), help="our library (default: build/libmimalloc.so)")
-    parser.add_argument("--with", dest="extra", action="append", default=[], metavar="NAME=PATH", help="one more peer")
-    parser.add_argument("--peers", metavar="A,B", help="only these peers (glibc, mimalloc2, jemalloc, tcmalloc, tbb, scudo)")
-    parser.add_argument("--group", action="append", choices=["workload", "micro", "real"], help="only these groups")
-    parser.add_argument("--quick", action="store_true", help="our own programs only, less work, three runs")
-    parser.add_argument("--check", action="store_true", help="a very small run of our own programs; exit 1 unless all results agree")
-    parser.add_argument("--runs", type=int, help=f"runs of each (default: {RUNS})")
-    parser.add_argument("--scale", type=float, help="amount of work (default: 1)")
-    parser.add_argument("--threads", metavar="N,M", help="threads of the workloads that have them (default: the number of processors)")
-    parser.add_argument("--csv", nargs="?", const="", metavar="FILE", help="write the results (default: bench/results/<machine>-<date>.csv)")
-    parser.add_argument("--html", metavar="FILE", help="write a page with plots")
-    parser.add_argument("--from-csv", metavar="FILE", help="measure nothing, show what the file holds")
-    parser.add_argument("--no-install", action="store_true", help="do not install missing peers")
-    parser.add_argument("--install", action="store_true", help="install missing real programs too")
-    parser.add_argument("--build-dir", default=os.path.join(ROOT, "build", "bench"), help="where the programs are built")
-    parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
-    parser.add_argument("--cxx", default=os.environ.get("CXX", "c++"))
-    parser.add_argument("--list", action="store_true", help="print the workloads")
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="workloads, by name or pattern (default: all)")
+    add("--lib", default=os.path.join(ROOT, "build", "libmimalloc.so"), help="our library (build/libmimalloc.so)")
+    add("--with", dest="extra", action="append", default=[], metavar="NAME=PATH", help="one more peer")
+    add("--peers", metavar="A,B", help="only these peers (glibc, mimalloc2, jemalloc, tcmalloc, tbb, scudo)")
+    add("--group", action="append", choices=["workload", "micro", "real"], help="only these groups")
+    add("--quick", action="store_true", help="our own programs only, less work, three runs")
+    add("--check", action="store_true", help="very little work, glibc beside us; exit 1 unless all results agree")
+    add("--runs", type=int, help=f"runs of each ({RUNS})")
+    add("--scale", type=float, help="amount of work of our own programs (1)")
+    add("--threads", metavar="N,M", help="threads of the workloads that have them (the number of processors)")
+    add("--csv", nargs="?", const="", metavar="FILE", help="write the results (bench/results/<machine>-<date>.csv)")
+    add("--html", metavar="FILE", help="write a page with plots")
+    add("--from-csv", metavar="FILE", help="measure nothing, show what the file holds")
+    add("--no-install", action="store_true", help="do not install missing peers")
+    add("--install", action="store_true", help="install missing real programs too")
+    add("--build-dir", default=os.path.join(ROOT, "build", "bench"), help="where the programs are built")
+    add("--cc", default=os.environ.get("CC", "cc"))
+    add("--cxx", default=os.environ.get("CXX", "c++"))
+    add("--list", action="store_true", help="print the workloads")
     args = parser.parse_args()
     args.runs = args.runs or (1 if args.check else QUICK_RUNS if args.quick else RUNS)
     args.scale = args.scale or (CHECK_SCALE if args.check else QUICK_SCALE if args.quick else 1)

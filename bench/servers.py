@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Servers under load: each listens on the loopback device, on a port of its own, and is stopped by its process id.
 
-The time is the client's, for a fixed amount of work; the server's processor time, memory and page faults are counted. The client
+The time is the client's, for a fixed amount of work; processor time, memory and page faults are the server's. The client
 runs without the allocator.
 """
 import glob
@@ -48,7 +48,7 @@ def wait_for(port, process):
                 return
         except OSError:
             if process.popen.poll() is not None:
-                raise measure.Failed(f"did not start: {process.errors().strip()[-300:]}") from None
+                raise measure.Failed(f"did not start: {measure.last_line(process.errors())}") from None
             time.sleep(0.01)
     raise measure.Failed("does not listen")
 
@@ -60,7 +60,7 @@ def client(command, env=None):
     except subprocess.TimeoutExpired:
         raise measure.Failed(f"{command[0]}: not done after {LIMIT_S} s") from None
     if made.returncode != 0:
-        raise measure.Failed(f"{os.path.basename(command[0])}: {(made.stderr or made.stdout).strip()[-300:]}")
+        raise measure.Failed(f"{os.path.basename(command[0])}: {measure.last_line(made.stderr or made.stdout)}")
     return made.stdout
 
 
@@ -97,8 +97,10 @@ class Server:
                 wall = time.monotonic() - start
             self.empty(port)
             after = measure.memory_kib(pid, "Pss" if self.family else "Rss")
-            time.sleep(context.idle_ms / 1000)
-            idle = measure.memory_kib(pid, "Pss" if self.family else "Rss")
+            idle = None
+            if context.idle_ms > 0:
+                time.sleep(context.idle_ms / 1000)
+                idle = measure.memory_kib(pid, "Pss" if self.family else "Rss")
             sample = process.stop(self.stopped_by)
         sample.update(wall_s=wall, after_kib=after, idle_kib=idle)
         if self.family:
@@ -114,11 +116,11 @@ class Redis(Server):
     needs = [("redis-server", "redis-server"), ("redis-benchmark", "redis-tools"), ("redis-cli", "redis-tools")]
 
     def command(self, context, port):
-        return ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--activedefrag", "no",
-                "--dir", context.scratch, "--logfile", "/dev/null"]
+        return ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                "--activedefrag", "no", "--dir", context.scratch, "--logfile", "/dev/null"]
 
     def load(self, context, port):
-        common = ["redis-benchmark", "-p", str(port), "-q", "-c", "30", "--seed", "7", "-r", "60000"]
+        common = ["redis-benchmark", "-p", str(port), "-q", "-c", "30", "-r", "60000"]
         client(common + ["-P", "16", "-n", "150000", "-d", "200", "-t", "set,get,lpush,sadd,hset,zadd"])
         client(common + ["-P", "8", "-n", "30000", "-d", "3000", "-t", "set,get"])
 
@@ -131,7 +133,8 @@ class Memcached(Server):
     needs = [("memcached", "memcached")]
 
     def command(self, context, port):
-        return ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-t", "2", "-m", "256", "-u", pwd.getpwuid(os.geteuid()).pw_name]
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        return ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-t", "2", "-m", "256", "-u", user]
 
     def prepare(self, context):
         # Built once: the client has to be faster than the server.
@@ -196,7 +199,8 @@ class Nginx(Server):
         return [find_program("nginx"), "-p", folder, "-c", path, "-e", f"{folder}/errors"]
 
     def load(self, context, port):
-        output = client(["ab", "-q", "-k", "-n", "25000", "-c", "40", "-H", "Accept-Encoding: gzip", f"http://127.0.0.1:{port}/page.txt"])
+        output = client(["ab", "-q", "-k", "-n", "12000", "-c", "40", "-H", "Accept-Encoding: gzip",
+                         f"http://127.0.0.1:{port}/page.txt"])
         if "Non-2xx responses" in output:
             raise measure.Failed("nginx answers with errors")
 
@@ -219,7 +223,8 @@ class Postgres(Server):
             os.chown(self.folder, entry.pw_uid, entry.pw_gid)
             self.user = str(entry.pw_uid)
             as_user = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
-        client(as_user + [find_program("initdb"), "-D", self.folder + "/data", "-U", "bench", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"])
+        client(as_user + [find_program("initdb"), "-D", self.folder + "/data", "-U", "bench", "-A", "trust", "--no-sync",
+                          "--no-locale", "-E", "UTF8"])
         port = free_port()
         plain = allocators.Allocator(allocators.GLIBC, "")
         with measure.Process(context.launcher, context.scratch, plain, self.command(context, port), user=self.user,
@@ -240,7 +245,7 @@ class Postgres(Server):
 
     def ready(self, port):
         for _ in range(500):
-            command = [find_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-d", "postgres", "-U", "bench"]
+            command = [find_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-d", "postgres"]
             if subprocess.run(command, env=measure.environment()).returncode == 0:
                 return
             time.sleep(0.02)
@@ -250,7 +255,7 @@ class Postgres(Server):
         client([find_program("pgbench"), "-h", "127.0.0.1", "-p", str(port), "-U", "bench"] + list(arguments) + [database])
 
     def load(self, context, port):
-        self.pgbench(port, "-n", "-c", "4", "-S", "-t", "4000", "--random-seed=7")
+        self.pgbench(port, "-n", "-c", "4", "-S", "-t", "2500", "--random-seed=7")
         # A connection for each transaction: what starting a server process costs.
         self.pgbench(port, "-n", "-c", "2", "-C", "-S", "-t", "60", "--random-seed=7")
-        self.pgbench(port, "-n", "-c", "4", "-t", "500", "--random-seed=7")
+        self.pgbench(port, "-n", "-c", "4", "-t", "250", "--random-seed=7")

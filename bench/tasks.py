@@ -26,6 +26,8 @@ class Workload:
             raise measure.Failed("no report")
         # Peak memory is the kernel's own count; the rest is the program's, taken when the work was done.
         sample["peak_kib"] = used["peak_kib"]
+        if context.idle_ms == 0:
+            del sample["idle_kib"]
         return sample
 
 

@@ -38,6 +38,7 @@ for task in "$@"; do
             ;;
         bench)
             need_python
+            need g++ "${CXX:-c++}"
             need valgrind valgrind
             ;;
         test)

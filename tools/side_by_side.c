@@ -3,9 +3,9 @@
 //
 //   side_by_side <library> <shell command> [runs]
 //
-// The first run shows the program's output and the allocator's statistics. The measured runs are silent and take
-// turns, so that a change in the machine's mood meets both; the table has the medians. It is a C program because a
-// small parent leaves no trace in its child's peak memory.
+// The first run shows the program's output and the allocator's statistics. The measured runs are silent and
+// take turns, so that a change in the machine's mood meets both; the table has the medians. It is a C program
+// because a small parent leaves no trace in its child's peak memory.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -39,8 +39,8 @@ seconds(struct timeval t)
     return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-// Runs `command` once, with `library` preloaded unless that is NULL. Fills `result` with one value for each figure.
-// Ends the tool when the program fails.
+// Runs `command` once, with `library` preloaded unless that is NULL. Fills `result` with one value for each
+// figure. Ends the tool when the program fails.
 static void
 run_once(const char *command, const char *library, bool shown, double result[FIGURES])
 {

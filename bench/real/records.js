@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Records as JSON, buffers, compression and typed arrays: the parts of node that live outside the garbage collector's heap.
+// Records as JSON, buffers, compression and typed arrays: much of it outside the garbage collector's heap.
 'use strict';
 const zlib = require('zlib');
 let total = 0;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Records built, written and read as JSON, sorted and counted, and a small class hierarchy walked: run with PYTHONMALLOC=malloc."""
+"""Records as JSON, sorted and counted, and trees of objects: run with PYTHONMALLOC=malloc."""
 import json
 import re
 

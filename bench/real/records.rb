@@ -2,7 +2,7 @@
 # Hashes of records, long strings cut and joined, sorting: what scripts do.
 Entry = Struct.new(:name, :size, :tags, :note)
 total = 0
-4.times do |round|
+3.times do |round|
   entries = Array.new(12_000) do |i|
     Entry.new("user-#{i * round}", i % 97, ["tag#{i % 7}", "label#{i % 11}"], "note " * (i % 60))
   end

@@ -6,7 +6,8 @@ CREATE TABLE events (id INTEGER PRIMARY KEY, user INTEGER, kind TEXT, note TEXT)
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
 INSERT INTO users SELECT i, 'user-' || i, 'city ' || (i * 7919 % 997), i * 31 % 10007 / 7.0 FROM n;
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 160000)
-INSERT INTO events SELECT i, 1 + i * 104729 % 60000, 'kind ' || (i % 13), substr('a long note about something', 1, i % 27) FROM n;
+INSERT INTO events SELECT i, 1 + i * 104729 % 60000, 'kind ' || (i % 13),
+    substr('a long note about something', 1, i % 27) FROM n;
 CREATE INDEX events_user ON events (user);
 CREATE INDEX users_city ON users (city, score);
 SELECT count(*), sum(length(name || note)) FROM users JOIN events ON events.user = users.id WHERE kind <> 'kind 3';

@@ -6,7 +6,7 @@
 // a while. The threads do not share anything.
 #include "workload.h"
 
-enum { BATCH = 12000, LARGEST = 1000, KEPT = 8, BATCHES = 300 };
+enum { BATCH = 12000, LARGEST = 1000, KEPT = 8, BATCHES = 150 };
 
 typedef struct batch_s {
     unsigned char *blocks[BATCH];
@@ -28,7 +28,7 @@ stress(thread_t *self)
 {
     unsigned char **blocks = batches[self->index].blocks, **old = kept[self->index].blocks;
     uint64_t random = random_seed(self->index), sum = 0;
-    long count = scaled((const workload_t *)self->context, BATCHES) / (long)self->count;
+    long count = scaled((const workload_t *)self->context, BATCHES);
     size_t held = 0;
     for (long round = 0; round <= count; round++) {
         for (size_t i = 0; i < BATCH; i++) {

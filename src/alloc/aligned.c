@@ -58,9 +58,12 @@ aligned_inside(size_t size, size_t align, size_t lead, bool zeroed)
 {
     char *block = aligned_at_start(size + lead, align, zeroed);
     if (block != NULL && !mark_interior(block)) {
-        // A block of another thread's page that was lent to us.
+        // A block of another thread's page that was lent to us. A singleton has no such owner.
         mi__free(block);
         block = aligned_large(size + lead, align, zeroed);
+        if (block != NULL) {
+            (void)mark_interior(block);
+        }
     }
     return block == NULL ? NULL : block + lead;
 }

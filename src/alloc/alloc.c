@@ -33,8 +33,13 @@ mi__alloc_large(size_t size, size_t align, bool *zero)
     if (unlikely(size > PTRDIFF_MAX || align > PTRDIFF_MAX / 2)) {
         return fail(size);
     }
-    page_t *page = mi__thread_heap_count_singleton() ? mi__page_new_singleton(size, align, zero) : NULL;
-    return unlikely(page == NULL) ? fail(size) : page->start;
+    thread_heap_t *heap = mi__thread_heap_beat();
+    page_t *page = heap != NULL ? mi__page_new_singleton(size, align, zero) : NULL;
+    if (unlikely(page == NULL)) {
+        return fail(size);
+    }
+    OWNER_SET(heap->singletons, heap->singletons + 1);
+    return page->start;
 }
 
 MI_NOINLINE static void *
@@ -121,7 +126,7 @@ mi__good_size(size_t size)
 bool
 mi__is_block(const void *p)
 {
-    page_t *page = mi__page_of(p);
+    page_t *page = mi__page_around(p);
     if (page == NULL) {
         return false;
     }

@@ -20,7 +20,7 @@ enum {
 };
 
 typedef struct meta_block_t {
-    _Atomic(size_t) next; // [atomic: any thread] bytes handed out, this header included; may run past the end
+    _Atomic(size_t) next;      // [atomic: any thread] bytes handed out, this header included
     _Atomic(size_t) committed; // [atomic: any thread] bytes that may be used
 } meta_block_t;
 
@@ -75,16 +75,17 @@ mi__meta_alloc(size_t size)
     // acquire: pairs with the acq_rel in add_block: the header is written.
     meta_block_t *block = atomic_get_acquire(&current);
     for (;;) {
-        if (block != NULL) {
-            size_t at = atomic_add_relaxed(&block->next, size);
-            if (at + size <= BLOCK_BYTES) {
-                atomic_add_relaxed(&handed_out, size);
-                return commit_to(block, at + size) ? (char *)block + at : NULL;
+        size_t at = block == NULL ? BLOCK_BYTES : atomic_get_relaxed(&block->next);
+        if (at + size > BLOCK_BYTES) {
+            block = add_block(block);
+            if (block == NULL) {
+                return NULL;
             }
-        }
-        block = add_block(block);
-        if (block == NULL) {
+        } else if (!commit_to(block, at + size)) {
             return NULL;
+        } else if (atomic_cas_weak_relaxed(&block->next, &at, at + size)) {
+            atomic_add_relaxed(&handed_out, size);
+            return (char *)block + at;
         }
     }
 }

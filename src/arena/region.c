@@ -37,14 +37,13 @@ header_bytes(size_t slices)
            GUARD_BYTES;
 }
 
-// Lays a region with `slices` slices into fresh address space; slices start on a chunk boundary.
+// Lays a region with `slices` slices into fresh address space; slices start at a multiple of `align`.
 static bool
-reserve_region(region_t *region, size_t slices)
+reserve_region(region_t *region, size_t slices, size_t align)
 {
-    const size_t chunk_bytes = (size_t)CHUNK_SLICES << SLICE_SHIFT;
-    size_t header = align_up(header_bytes(slices), chunk_bytes);
+    size_t header = align_up(header_bytes(slices), align);
     size_t total = header + (slices << SLICE_SHIFT);
-    char *start = mi__os_reserve(total, chunk_bytes);
+    char *start = mi__os_reserve(total, align);
     if (start == NULL) {
         return false;
     }
@@ -57,6 +56,13 @@ reserve_region(region_t *region, size_t slices)
     region->slices = slices;
     region->reserved_bytes = total;
     return true;
+}
+
+static void
+unreserve_region(const region_t *region)
+{
+    char *end = region->base + (region->slices << SLICE_SHIFT);
+    mi__os_unreserve(end - region->reserved_bytes, region->reserved_bytes);
 }
 
 static bool
@@ -131,27 +137,34 @@ mi__region_init(void)
     const size_t least = CHUNK_SLICES;
     size_t slices = ((size_t)1 << (mi__conf.region_bytes_log2 - SLICE_SHIFT));
     region_t *region = &regions[0];
-    while (slices >= least && !reserve_region(region, slices)) {
+    while (slices >= least && !reserve_region(region, slices, CHUNK_BYTES)) {
         slices /= 2;
     }
     if (slices < least) {
         return false;
     }
-    atomic_set_relaxed(&taken, 1);
+    if (!commit_slices(region, 0, least)) {
+        unreserve_region(region);
+        return false;
+    }
+    raise_frontier(&region->committed, least);
     mi__region_first.base = (uintptr_t)region->base;
     mi__region_first.descriptors = (uintptr_t)region->descriptors;
+    raise_first(least << SLICE_SHIFT);
+    atomic_set_relaxed(&taken, 1);
     // release: the region's fields; pairs with the acquire in mi__region_at.
     atomic_set_release(&ready[0], true);
-    return mi__region_commit(region, least);
+    return true;
 }
 
 bool
-mi__region_add(size_t slices)
+mi__region_add(size_t slices, size_t align)
 {
-    size_t want = size_max(align_up(slices, CHUNK_SLICES), regions[0].slices);
     size_t least = align_up(slices, CHUNK_SLICES);
+    // One for a huge alignment is made to measure: its slices start where the block is to be.
+    size_t want = align > CHUNK_BYTES ? least : size_max(least, regions[0].slices);
     region_t fresh = {0};
-    while (!reserve_region(&fresh, want)) {
+    while (!reserve_region(&fresh, want, size_max(align, CHUNK_BYTES))) {
         if (want == least) {
             return false;
         }
@@ -160,8 +173,7 @@ mi__region_add(size_t slices)
     size_t slot = atomic_add_relaxed(&taken, 1);
     if (slot >= REGION_MAX) {
         atomic_sub_relaxed(&taken, 1);
-        size_t header = align_up(header_bytes(fresh.slices), (size_t)CHUNK_SLICES << SLICE_SHIFT);
-        mi__os_unreserve(fresh.base - header, fresh.reserved_bytes);
+        unreserve_region(&fresh);
         return false;
     }
     regions[slot] = fresh;

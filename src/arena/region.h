@@ -41,8 +41,8 @@ typedef struct region_t {
     size_t reserved_bytes;
     // [atomic: any thread]
     _Atomic(size_t) committed;
-    // [hint: may be stale] no chunk below has room for a run of: one slice, up to 8, more
-    _Atomic(size_t) first_room[3];
+    // [hint: may be stale] no chunk below has room for a run of: one slice, a medium page
+    _Atomic(size_t) first_room[2];
 } region_t;
 
 extern MI_HIDDEN region_first_t mi__region_first;
@@ -50,9 +50,9 @@ extern MI_HIDDEN region_first_t mi__region_first;
 // Reserves the first region. False when not even the smallest fits into the address space.
 MI_NODISCARD bool mi__region_init(void);
 
-// Adds a region with room for at least `slices` slices in one run. False when the system has no
-// room.
-MI_NODISCARD bool mi__region_add(size_t slices);
+// Adds a region with room for at least `slices` slices in one run at a multiple of `align` bytes (a
+// power of two). False when the system has no room.
+MI_NODISCARD bool mi__region_add(size_t slices, size_t align);
 
 // Number of regions, and region `index` below that number.
 size_t mi__region_count(void);

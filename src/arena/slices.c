@@ -26,17 +26,19 @@
 #include "base/check.h"
 #include "os/os.h"
 
-enum { ROOM_ONE, ROOM_FEW, ROOM_MANY };
+enum { ROOM_ONE, ROOM_MEDIUM };
+enum { ALIGN_GAP_CHUNKS = 256 }; // an alignment may commit so many chunks (1 GiB) beyond the frontier
 
 // Instead of a slice's index: the region has no such run, or it has one that the system refuses to
 // commit.
 #define NO_ROOM SIZE_MAX
 #define REFUSED (SIZE_MAX - 1)
 
-static unsigned
-room_kind(size_t count)
+// The hint below which no run of `count` slices is free.
+static _Atomic(size_t) *
+room_hint(region_t *region, size_t count)
 {
-    return count == 1 ? ROOM_ONE : count <= MEDIUM_PAGE_SLICES ? ROOM_FEW : ROOM_MANY;
+    return &region->first_room[count < MEDIUM_PAGE_SLICES ? ROOM_ONE : ROOM_MEDIUM];
 }
 
 static size_t
@@ -181,7 +183,7 @@ claim_long(region_t *region, size_t count, size_t align)
     while (start + chunks <= all_chunks) {
         uintptr_t at = (uintptr_t)region_slice_at(region, start * CHUNK_SLICES);
         if ((at & (align - 1)) != 0) {
-            start += (align_up(at, align) - at) / ((size_t)CHUNK_SLICES << SLICE_SHIFT);
+            start += (align_up(at, align) - at) / CHUNK_BYTES;
             continue;
         }
         size_t chunk = start;
@@ -193,6 +195,9 @@ claim_long(region_t *region, size_t count, size_t align)
         if (chunk < start + chunks && chunk < mapped) {
             start = chunk + 1;
             continue;
+        }
+        if (align > CHUNK_BYTES && start > mapped + ALIGN_GAP_CHUNKS) {
+            return NO_ROOM;
         }
         if (!mi__region_commit(region, start * CHUNK_SLICES + count)) {
             return REFUSED;
@@ -209,10 +214,10 @@ claim_long(region_t *region, size_t count, size_t align)
 static size_t
 claim_in_region(region_t *region, size_t count, size_t align)
 {
-    if (count > CHUNK_SLICES || align > ((size_t)CHUNK_SLICES << SLICE_SHIFT)) {
+    if (count > CHUNK_SLICES || align > CHUNK_BYTES) {
         return claim_long(region, count, align);
     }
-    _Atomic(size_t) *hint = &region->first_room[room_kind(count)];
+    _Atomic(size_t) *hint = room_hint(region, count);
     size_t chunks = committed_chunks(region);
     size_t from = atomic_get_relaxed(hint);
     size_t slice = claim_short(region, from, chunks, (unsigned)count, align);
@@ -227,7 +232,8 @@ claim_in_region(region_t *region, size_t count, size_t align)
         slice = claim_short(region, chunks, grown, (unsigned)count, align);
         chunks = grown;
     }
-    if (slice != NO_ROOM && align == SLICE_SIZE) {
+    // What a longer run, or an aligned one, has passed over may have room for a shorter one.
+    if (slice != NO_ROOM && align == SLICE_SIZE && (count == 1 || count == MEDIUM_PAGE_SLICES)) {
         atomic_set_relaxed(hint, slice / CHUNK_SLICES);
     }
     return slice;
@@ -275,13 +281,11 @@ mi__slices_claim(size_t count, size_t align, slice_run_t *run)
         return true;
     }
     // More address space does not help where the system has no memory.
-    const size_t most = (SIZE_MAX >> SLICE_SHIFT) / 4;
-    size_t align_slices = align >> SLICE_SHIFT;
-    if (refused || count > most || align_slices > most) {
+    const size_t most = SIZE_MAX / 8;
+    if (refused || count > most >> SLICE_SHIFT || align > most) {
         return false;
     }
-    return mi__region_add(count + (align_slices > CHUNK_SLICES ? align_slices : 0)) &&
-           claim_somewhere(count, align, run, &refused);
+    return mi__region_add(count, align) && claim_somewhere(count, align, run, &refused);
 }
 
 bool
@@ -330,7 +334,7 @@ mi__slices_release(char *start, size_t count)
         }
         release_bits(&region->used[chunk], mask);
     }
-    for (unsigned kind = ROOM_ONE; kind <= ROOM_MANY; kind++) {
+    for (unsigned kind = ROOM_ONE; kind <= ROOM_MEDIUM; kind++) {
         lower_hint(&region->first_room[kind], slice / CHUNK_SLICES);
     }
     if (!purged) {

@@ -17,8 +17,9 @@ enum {
     SLICE_SIZE = 1 << SLICE_SHIFT,
     DESCRIPTOR_SIZE = 128, // bytes of metadata for one slice
     DESCRIPTOR_SHIFT = 7,
-    CHUNK_SLICES = 64, // slices under one bitmap word: 4 MiB
-    REGION_MAX = 64,   // regions in one process
+    CHUNK_SLICES = 64,                       // slices under one bitmap word …
+    CHUNK_BYTES = CHUNK_SLICES * SLICE_SIZE, // … 4 MiB
+    REGION_MAX = 64,                         // regions in one process
 
     // Pages and blocks (layer page).
     GRANULE = 16, // every block size is a multiple of it: the alignment of max_align_t

@@ -11,6 +11,7 @@
 
 #include "arena/meta.h"
 #include "arena/purge.h"
+#include "heap/held.h"
 #include "heap/registry.h"
 
 // Counts one page, and returns how many slices to go on.
@@ -53,6 +54,23 @@ count_region(census_t *census, region_t *region)
     }
 }
 
+// What a heap has granted, and what it holds back of other heaps' pages: counted as live by those.
+static void
+count_heap(census_t *census, const thread_heap_t *heap)
+{
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        census_class_t *row = &census->classes[i];
+        size_t held;
+        size_t lent;
+        mi__held_count(heap, i, &held, &lent);
+        size_t not_live = size_min(held + lent, row->live);
+        row->live -= not_live;
+        row->live_bytes -= not_live * row->block_size;
+        row->allocated += HINT_GET(heap->granted[i]) - lent;
+    }
+    census->classes[CLASS_COUNT].allocated += HINT_GET(heap->singletons);
+}
+
 static void
 add_up(census_t *census)
 {
@@ -73,14 +91,11 @@ mi__census_take(census_t *census)
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         census->classes[i].block_size = sizeclass_block_size(i);
     }
-    for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
-        for (unsigned i = 0; i < CLASS_COUNT; i++) {
-            census->classes[i].allocated += HINT_GET(heap->granted[i]);
-        }
-        census->classes[CLASS_COUNT].allocated += HINT_GET(heap->singletons);
-    }
     for (size_t r = 0, n = mi__region_count(); r < n; r++) {
         count_region(census, mi__region_at(r));
+    }
+    for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
+        count_heap(census, heap);
     }
     add_up(census);
     mi__registry_count(&census->threads_peak, &census->threads);

@@ -42,7 +42,7 @@ hold(held_t *held, unsigned class, block_t *block)
     held_list_t *list = &held->lists[class];
     block->next = list->first;
     list->first = block;
-    list->count++;
+    OWNER_SET(list->count, list->count + 1);
     held->bytes += sizeclass_block_size(class);
 }
 
@@ -53,7 +53,7 @@ take_list(held_t *held, unsigned class)
     block_t *first = list->first;
     held->bytes -= list->count * sizeclass_block_size(class);
     list->first = NULL;
-    list->count = 0;
+    OWNER_SET(list->count, 0);
     return first;
 }
 
@@ -102,7 +102,8 @@ mi__held_free(thread_heap_t *heap, page_t *page, block_t *block)
     held_t *held = heap->held;
     if (unlikely(held == NULL)) {
         if (!thread_heap_is_none(heap)) {
-            held = heap->held = mi__meta_alloc(sizeof *held);
+            held = mi__meta_alloc(sizeof *held);
+            OWNER_SET(heap->held, held);
         }
         if (held == NULL) {
             send_chain(page, block, block);
@@ -133,7 +134,7 @@ mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served)
         stand_in->class = (uint16_t) class;
         stand_in->block_size = (uint32_t)sizeclass_block_size(class);
         stand_in->flags = PAGE_STAND_IN;
-        held->stand_ins[class] = stand_in;
+        OWNER_SET(held->stand_ins[class], stand_in);
     }
     thread_heap_grant(heap, class, held->lists[class].count);
     OWNER_SET(stand_in->free, take_list(held, class));
@@ -165,5 +166,34 @@ mi__held_flush(thread_heap_t *heap)
         if (held->lists[i].first != NULL) {
             send_list(held, i);
         }
+    }
+}
+
+// Follows a link only while it points into a page, like mi__page_blocks_free.
+__attribute__((no_sanitize("thread"))) static size_t
+count_blocks(const block_t *block, size_t most)
+{
+    size_t count = 0;
+    while (block != NULL && count < most && mi__page_of(block) != NULL) {
+        count++;
+        block = *(const block_t *const volatile *)&block->next;
+    }
+    return count;
+}
+
+void
+mi__held_count(const thread_heap_t *heap, unsigned class, size_t *held, size_t *lent)
+{
+    const held_t *of_heap = HINT_GET(heap->held);
+    *held = 0;
+    *lent = 0;
+    if (of_heap == NULL) {
+        return;
+    }
+    *held = HINT_GET(of_heap->lists[class].count);
+    const page_t *stand_in = HINT_GET(of_heap->stand_ins[class]);
+    if (stand_in != NULL) {
+        size_t most = (size_t)mi__conf.held_bytes / stand_in->block_size + 1;
+        *lent = count_blocks(HINT_GET(stand_in->free), most);
     }
 }

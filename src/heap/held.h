@@ -28,6 +28,10 @@ page_t *mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served);
 // which serves again.
 page_t *mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *stand_in);
 
+// Blocks of `class` that the heap holds back, and of those it lends the ones that nobody has taken
+// yet. Any thread; a guess (never a fault) while the thread works.
+void mi__held_count(const thread_heap_t *heap, unsigned class, size_t *held, size_t *lent);
+
 // Sends all held blocks home.
 void mi__held_flush(thread_heap_t *heap);
 

@@ -42,7 +42,6 @@ static _Atomic(size_t) heaps_live;
 // The top of the stack of orphans: (address / 64) << TAG_BITS | tag. The tag grows with every pop
 // and push, so that a heap that was popped and pushed meanwhile is not taken for untouched.
 static _Atomic(uint64_t) orphans;
-static _Atomic(size_t) orphans_count;         // [hint: may be stale]
 static _Atomic(thread_heap_t *) adopt_cursor; // [hint: may be stale]
 
 static thread_heap_t *
@@ -289,6 +288,10 @@ mi__registry_after_fork(void)
         }
     }
     atomic_set_relaxed(&heaps_live, live);
+    if (atomic_get_relaxed(&start_state) == START_RUNNING) {
+        // Who was starting the library is not there any more: start again.
+        atomic_set_relaxed(&start_state, START_NOT);
+    }
     mi__purge_after_fork();
 }
 

@@ -41,8 +41,8 @@ page_t *
 mi__thread_heap_serving(const thread_heap_t *heap, unsigned class)
 {
     size_t block_size = sizeclass_block_size(class);
-    return heap
-        ->serving[block_size <= SMALL_MAX ? serving_index_small(block_size) : (size_t)SERVING_LARGE + class];
+    size_t index = block_size <= SMALL_MAX ? serving_index_small(block_size) : (size_t)SERVING_LARGE + class;
+    return heap->serving[index];
 }
 
 void
@@ -306,17 +306,16 @@ mi__thread_heap_alloc(size_t size, bool *zero)
     return page_pop(page, page->free);
 }
 
-bool
-mi__thread_heap_count_singleton(void)
+thread_heap_t *
+mi__thread_heap_beat(void)
 {
     thread_heap_t *heap = mi__thread_heap;
     if (unlikely(thread_heap_is_none(heap))) {
         heap = mi__registry_bind();
         if (heap == NULL) {
-            return false;
+            return NULL;
         }
     }
-    OWNER_SET(heap->singletons, heap->singletons + 1);
     count_beats(heap, SINGLETON_BEATS);
-    return true;
+    return heap;
 }

@@ -95,9 +95,9 @@ thread_heap_is_none(const thread_heap_t *heap)
 // block's first word is zero.
 MI_NODISCARD block_t *mi__thread_heap_alloc(size_t size, bool *zero);
 
-// Counts a singleton that is about to be made; also a beat of the slow path. Binds a heap like
-// mi__thread_heap_alloc; false when there is no memory for one.
-MI_NODISCARD bool mi__thread_heap_count_singleton(void);
+// A beat of the slow path for a singleton that is about to be made. Binds a heap like
+// mi__thread_heap_alloc; NULL when there is no memory for one.
+MI_NODISCARD thread_heap_t *mi__thread_heap_beat(void);
 
 // The last block of a queued page of this heap came home.
 void mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page);

@@ -188,6 +188,26 @@ mi__page_of(const void *p)
     return word == 0 ? NULL : page;
 }
 
+page_t *
+mi__page_around(const void *p)
+{
+    page_t *page = mi__page_of(p);
+    const region_t *region = page == NULL ? mi__region_of(p) : NULL;
+    if (region == NULL) {
+        return page;
+    }
+    size_t slice = region_slice_of(region, p);
+    for (size_t before = slice; before-- > 0;) {
+        page = region_descriptor_at(region, before);
+        uintptr_t word = page_owner(page);
+        if (word != 0) {
+            bool around = (word & OWNER_SINGLETON) != 0 && slice - before < HINT_GET(page->slices);
+            return around ? page : NULL;
+        }
+    }
+    return NULL;
+}
+
 size_t
 mi__page_blocks_granted(const page_t *page)
 {

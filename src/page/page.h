@@ -105,6 +105,10 @@ size_t mi__page_usable(const page_t *page, const void *p);
 // The head descriptor of the page in which `p` lies, or NULL when there is no page. Any thread.
 page_t *mi__page_of(const void *p);
 
+// The same, also for addresses beyond the first slice of a singleton, whose descriptors say
+// nothing: looks for the page before them. Any thread; for questions, not for the ways of malloc.
+page_t *mi__page_around(const void *p);
+
 // Blocks granted and not got back, and of these the ones still on `free`, counted by walking it:
 // the rest are in the hands of the program, on `thread_free` or held back. Any thread; a guess
 // (never a fault) while the owner works.

@@ -30,17 +30,17 @@ for program in "$scratch"/user/user-*; do
     try "${program##*/}" "$program"
 done
 
-cc -o "$scratch/object" "$scratch/probe.c" "$lib/mimalloc.o" -I"$scratch/tree/include" -pthread
+cc -o "$scratch/object" "$scratch/probe.c" "$lib/mimalloc.o" -I"$scratch/tree/include" -pthread -ldl
 try "mimalloc.o" "$scratch/object"
-cc -static -o "$scratch/static" "$scratch/probe.c" "$lib/libmimalloc.a" -I"$scratch/tree/include" -pthread
+cc -static -o "$scratch/static" "$scratch/probe.c" "$lib/libmimalloc.a" -I"$scratch/tree/include" -pthread -ldl
 try "all static" "$scratch/static"
 # A program that names malloc and no more of the library has all of it nevertheless.
 echo '#include <stdlib.h>
 int main(void) { free(malloc(10)); return 0; }' >"$scratch/plain.c"
-cc -O0 -fno-builtin -o "$scratch/plain" "$scratch/plain.c" "$lib/libmimalloc.a" -pthread
+cc -O0 -fno-builtin -o "$scratch/plain" "$scratch/plain.c" "$lib/libmimalloc.a" -pthread -ldl
 MIMALLOC_VERBOSE=1 "$scratch/plain" 2>&1 | grep "mimalloc: active"
 if [ -e "$lib/mimalloc-new-delete.o" ]; then
-    c++ -o "$scratch/cxx" "$scratch/probe.cc" "$lib/mimalloc-new-delete.o" "$lib/libmimalloc.a" -I"$scratch/tree/include" -pthread
+    c++ -o "$scratch/cxx" "$scratch/probe.cc" "$lib/mimalloc-new-delete.o" "$lib/libmimalloc.a" -I"$scratch/tree/include" -pthread -ldl
     try "mimalloc-new-delete.o" "$scratch/cxx"
     c++ -o "$scratch/cxx" "$scratch/probe.cc" -I"$scratch/tree/include" -L"$lib" -lmimalloc -Wl,-rpath,"$lib"
     try "C++ with libmimalloc.so" "$scratch/cxx"

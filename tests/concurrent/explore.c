@@ -21,10 +21,10 @@
 
 enum {
     STACK_BYTES = 64 * 1024,
-    NODES = 4096,
-    STEPS_MAX = 1000, // a longer execution is taken for one that never ends
+    NODES = 1000, // an execution with more choices is taken for one that never ends
     POOL_BYTES = 8 << 20,
-    SIGNATURES_LOG2 = 22,
+    SNAPSHOT_BYTES = 64 << 20,
+    VISITS_LOG2 = 25,
 };
 
 // ---- coroutines ---------------------------------------------------------------------------------------------------
@@ -72,8 +72,11 @@ static char *stacks;
 static void *scheduler_sp;
 static unsigned running;
 static bool alone; // fiber 0 runs
-static void *private_at;
+static char nothing;
+static void *private_at = &nothing;
 static size_t private_size;
+static char *pool;
+static size_t pool_used;
 
 static void
 fiber_main(void)
@@ -99,7 +102,7 @@ fiber_start(unsigned index, void (*function)(void))
 static void
 swap_private(unsigned from, unsigned to)
 {
-    if (private_at != NULL && from != to) {
+    if (from != to) {
         memcpy(&fibers[from].own, private_at, private_size);
         memcpy(private_at, &fibers[to].own, private_size);
     }
@@ -134,6 +137,8 @@ run_is_private(const void *p)
     return p == private_at;
 }
 
+#define NO_SNAPSHOT SIZE_MAX
+
 // ---- the search ---------------------------------------------------------------------------------------------------
 
 // What need not be explored of the next step of a thread that waits at a point.
@@ -153,14 +158,19 @@ typedef struct node_t {
     bool is_value;
     unsigned chosen;  // thread, or number of the value
     unsigned options; // values
-    unsigned ready;   // threads, a bit each
+    unsigned ready;   // threads that may be chosen, a bit each
     sleeper_t sleepers[EXPLORE_THREADS + 1];
-    footprint_t footprint; // of the chosen step, over all executions so far
+    footprint_t footprint; // of the chosen step, with every value so far
+    bool loads;            // the chosen step is a load and nothing else
+    const void *pc;        // of the chosen step
+    size_t snapshot;       // offset in `snapshots`
 } node_t;
 
 static node_t nodes[NODES];
-static unsigned node_count; // fixed by the search
-static unsigned depth;      // reached by this execution
+static unsigned node_count;
+static unsigned stepping; // the node of the step that runs
+static unsigned last;     // the thread of that step
+static unsigned asked;    // the thread wants one of so many values
 static sleeper_t sleepers[EXPLORE_THREADS + 1];
 static footprint_t footprint; // of the step that runs
 static bool every;            // explore every order, also those that make no difference
@@ -200,37 +210,68 @@ run_again(void)
     leave_execution(RUN_AGAIN);
 }
 
-static node_t *
-next_node(bool *fresh)
+// The states in which somebody was chosen: what the threads have read decides all that follows, so that a state that was seen
+// before need not be explored again, but for what slept then and does not sleep now.
+typedef struct visit_t {
+    uint64_t signature; // 0: unused
+    uint8_t least[EXPLORE_THREADS + 1]; // the oldest message that was explored; 255: none
+} visit_t;
+
+static visit_t *visits; // a hash table
+static unsigned long visits_used;
+static bool ended_anew;
+
+static visit_t *
+visit_of(uint64_t signature)
 {
-    if (depth == NODES) {
-        fprintf(stderr, "explore: more than %d choices in one execution\n", NODES);
-        exit(2);
+    signature += signature == 0;
+    size_t slot = (size_t)(signature >> (64 - VISITS_LOG2));
+    while (visits[slot].signature != 0 && visits[slot].signature != signature) {
+        slot = (slot + 1) % ((size_t)1 << VISITS_LOG2);
     }
-    *fresh = depth == node_count;
-    if (*fresh) {
-        memset(&nodes[depth], 0, sizeof nodes[depth]);
-        node_count++;
+    visit_t *visit = &visits[slot];
+    if (visit->signature == 0) {
+        if (++visits_used > ((unsigned long)1 << VISITS_LOG2) / 4 * 3) {
+            fprintf(stderr, "explore: too many states\n");
+            exit(2);
+        }
+        visit->signature = signature;
+        memset(visit->least, 255, sizeof visit->least);
     }
-    return &nodes[depth++];
+    return visit;
+}
+
+static uint8_t
+least_of(const sleeper_t *sleeper)
+{
+    return sleeper->sleep == AWAKE ? 0 : sleeper->sleep == PARTLY ? (uint8_t)sleeper->least : 255;
+}
+
+// The threads, of those that are ready, whose next step has not been explored in this state.
+static unsigned
+unexplored(unsigned ready)
+{
+    visit_t *visit = visit_of(memory_signature());
+    unsigned left = 0;
+    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+        uint8_t least = least_of(&sleepers[i]);
+        if ((ready >> i & 1) != 0 && (least < visit->least[i] || every)) {
+            left |= 1U << i;
+            visit->least[i] = least;
+        }
+    }
+    return left;
 }
 
 unsigned
 run_choose(unsigned options)
 {
-    if (options == 1) {
-        return 0;
+    if (options > 1) {
+        asked = options;
+        explore_switch(&fibers[running].sp, scheduler_sp);
+        return nodes[node_count - 1].chosen;
     }
-    bool fresh;
-    node_t *node = next_node(&fresh);
-    if (fresh) {
-        node->is_value = true;
-        node->options = options;
-    } else if (!node->is_value || node->options != options) {
-        fprintf(stderr, "explore: an execution does not repeat\n");
-        exit(2);
-    }
-    return node->chosen;
+    return 0;
 }
 
 unsigned
@@ -264,12 +305,12 @@ ready_threads(void)
     return ready;
 }
 
-// A thread to run among those that are ready and not asleep, `last` first; 0 when there is none.
+// A thread to run among those that are ready and not asleep, preferably `first`; 0 when there is none.
 static unsigned
-first_awake(unsigned ready, const sleeper_t *asleep, unsigned last)
+first_awake(unsigned ready, const sleeper_t *asleep, unsigned first)
 {
-    if (last != 0 && (ready >> last & 1) != 0 && asleep[last].sleep != ASLEEP) {
-        return last;
+    if (first != 0 && (ready >> first & 1) != 0 && asleep[first].sleep != ASLEEP) {
+        return first;
     }
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
         if ((ready >> i & 1) != 0 && asleep[i].sleep != ASLEEP) {
@@ -286,6 +327,9 @@ wake(unsigned stepped)
     sleepers[stepped] = (sleeper_t){.sleep = AWAKE};
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
         sleeper_t *sleeper = &sleepers[i];
+        if (every) {
+            sleeper->sleep = AWAKE;
+        }
         if (fibers[i].ended || i == stepped || every) {
             continue;
         }
@@ -302,11 +346,184 @@ wake(unsigned stepped)
     }
 }
 
+// ---- snapshots ----------------------------------------------------------------------------------------------------
+
+// Nodes with more than one choice have a snapshot, in the order of the nodes.
+static char *snapshots;
+static size_t snapshots_used;
+
 static void
-run_execution(const scenario_t *scenario)
+put(const void *p, size_t size)
+{
+    if (snapshots_used + size > SNAPSHOT_BYTES) {
+        fprintf(stderr, "explore: too many snapshots\n");
+        exit(2);
+    }
+    memcpy(snapshots + snapshots_used, p, size);
+    snapshots_used += size;
+}
+
+static const char *
+get(void *p, const char *from, size_t size)
+{
+    memcpy(p, from, size);
+    return from + size;
+}
+
+static char *
+stack_end(unsigned fiber)
+{
+    return stacks + (size_t)(fiber + 1) * STACK_BYTES;
+}
+
+static void
+save(node_t *node)
+{
+    node->snapshot = snapshots_used;
+    put(fibers, sizeof fibers);
+    put(sleepers, sizeof sleepers);
+    put(&footprint, sizeof footprint);
+    put(&last, sizeof last);
+    put(&stepping, sizeof stepping);
+    put(&pool_used, sizeof pool_used);
+    put(private_at, private_size);
+    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+        if (!fibers[i].ended) {
+            put(fibers[i].sp, (size_t)(stack_end(i) - (char *)fibers[i].sp));
+        }
+    }
+    snapshots_used = (snapshots_used + 15) & ~(size_t)15;
+    size_t size = memory_save_size();
+    if (snapshots_used + size > SNAPSHOT_BYTES) {
+        fprintf(stderr, "explore: too many snapshots\n");
+        exit(2);
+    }
+    memory_save(snapshots + snapshots_used);
+    snapshots_used = (snapshots_used + size + 15) & ~(size_t)15;
+}
+
+static void
+restore(const node_t *node)
+{
+    const char *from = snapshots + node->snapshot;
+    from = get(fibers, from, sizeof fibers);
+    from = get(sleepers, from, sizeof sleepers);
+    from = get(&footprint, from, sizeof footprint);
+    from = get(&last, from, sizeof last);
+    from = get(&stepping, from, sizeof stepping);
+    from = get(&pool_used, from, sizeof pool_used);
+    from = get(private_at, from, private_size);
+    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+        if (!fibers[i].ended) {
+            from = get(fibers[i].sp, from, (size_t)(stack_end(i) - (char *)fibers[i].sp));
+        }
+    }
+    memory_restore(snapshots + (((size_t)(from - snapshots) + 15) & ~(size_t)15));
+}
+
+// ---- steps --------------------------------------------------------------------------------------------------------
+
+static node_t *
+add_node(void)
+{
+    if (node_count == NODES) {
+        run_fail("the execution does not end");
+        return NULL;
+    }
+    node_t *node = &nodes[node_count++];
+    *node = (node_t){.snapshot = NO_SNAPSHOT};
+    return node;
+}
+
+// Makes the choice of the newest node, and runs up to the next.
+static void
+follow(node_t *node)
+{
+    if (!node->is_value) {
+        last = node->chosen;
+        stepping = (unsigned)(node - nodes);
+        memcpy(sleepers, node->sleepers, sizeof sleepers);
+        node->loads = memory_pending_load(last) != 0;
+        node->pc = memory_pending_pc(last);
+        footprint = (footprint_t){0};
+    }
+    asked = 0;
+    outcome = RUN_GOES_ON;
+    fiber_run(last);
+    if (asked != 0 || outcome != RUN_GOES_ON) {
+        return;
+    }
+    node_t *step = &nodes[stepping];
+    if (step->loads && footprint.writes != 0) {
+        memory_note_busy(step->pc);
+        outcome = RUN_AGAIN;
+        return;
+    }
+    step->footprint.reads |= footprint.reads;
+    step->footprint.writes |= footprint.writes;
+    wake(last);
+}
+
+static void
+end_execution(void)
+{
+    visit_t *visit = visit_of(memory_signature());
+    ended_anew = visit->least[0] != 0;
+    visit->least[0] = 0;
+    outcome = RUN_ENDED;
+    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+        if (!fibers[i].ended) {
+            run_fail("all threads wait");
+        }
+    }
+}
+
+static void
+choose_value(void)
+{
+    node_t *node = add_node();
+    if (node != NULL) {
+        node->is_value = true;
+        node->options = asked;
+        save(node);
+        follow(node);
+    }
+}
+
+static void
+choose_thread(void)
+{
+    unsigned ready = ready_threads();
+    if (ready == 0) {
+        end_execution();
+        return;
+    }
+    ready = unexplored(ready);
+    unsigned chosen = first_awake(ready, sleepers, last);
+    if (chosen == 0) {
+        outcome = RUN_CUT;
+        return;
+    }
+    node_t *node = add_node();
+    if (node == NULL) {
+        return;
+    }
+    memcpy(node->sleepers, sleepers, sizeof sleepers);
+    node->ready = ready;
+    node->chosen = chosen;
+    if (first_awake(ready & ~(1U << chosen), sleepers, 0) != 0) {
+        save(node);
+    }
+    follow(node);
+}
+
+// Up to the first point of each thread.
+static void
+start_threads(const scenario_t *scenario)
 {
     outcome = RUN_GOES_ON;
-    depth = 0;
+    asked = last = node_count = 0;
+    snapshots_used = 0;
     memset(sleepers, 0, sizeof sleepers);
     memory_start();
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
@@ -317,70 +534,33 @@ run_execution(const scenario_t *scenario)
             fiber_run(i);
         }
     }
-    unsigned last = 0;
-    for (unsigned steps = 0; outcome == RUN_GOES_ON; steps++) {
-        unsigned ready = ready_threads();
-        if (ready == 0) {
-            outcome = RUN_ENDED;
-            for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
-                if (!fibers[i].ended) {
-                    run_fail("all threads wait");
-                }
-            }
-            return;
-        }
-        if (steps == STEPS_MAX) {
-            run_fail("the execution does not end");
-            return;
-        }
-        bool fresh;
-        node_t *node = next_node(&fresh);
-        if (fresh) {
-            memcpy(node->sleepers, sleepers, sizeof sleepers);
-            node->ready = ready;
-            node->chosen = first_awake(ready, sleepers, last);
-        }
-        if (node->chosen == 0) {
-            outcome = RUN_CUT;
-            return;
-        }
-        memcpy(sleepers, node->sleepers, sizeof sleepers);
-        last = node->chosen;
-        footprint = (footprint_t){0};
-        bool loads = memory_pending_load(last) != 0;
-        const void *pc = memory_pending_pc(last);
-        fiber_run(last);
-        if (loads && footprint.writes != 0 && outcome == RUN_GOES_ON) {
-            memory_note_busy(pc);
-            outcome = RUN_AGAIN;
-            return;
-        }
-        node->footprint.reads |= footprint.reads;
-        node->footprint.writes |= footprint.writes;
-        wake(last);
-    }
 }
 
-// Goes to the next choices; false when all have been made.
+// Goes back to the last node with a choice left, and makes it; false when all have been made.
 static bool
 backtrack(void)
 {
     while (node_count > 0) {
         node_t *node = &nodes[node_count - 1];
+        bool more = false;
         if (node->is_value) {
-            if (++node->chosen < node->options) {
-                return true;
-            }
-        } else if (node->chosen != 0) {
+            more = ++node->chosen < node->options;
+        } else if (node->snapshot != NO_SNAPSHOT) {
             sleeper_t *sleeper = &node->sleepers[node->chosen];
             sleeper->footprint.reads |= node->footprint.reads;
             sleeper->footprint.writes |= node->footprint.writes;
             sleeper->sleep = ASLEEP;
             node->footprint = (footprint_t){0};
             node->chosen = first_awake(node->ready, node->sleepers, 0);
-            if (node->chosen != 0) {
-                return true;
-            }
+            more = node->chosen != 0;
+        }
+        if (more) {
+            restore(node);
+            follow(node);
+            return true;
+        }
+        if (node->snapshot != NO_SNAPSHOT) {
+            snapshots_used = node->snapshot;
         }
         node_count--;
     }
@@ -389,14 +569,13 @@ backtrack(void)
 
 // ---- scenarios ----------------------------------------------------------------------------------------------------
 
-static char *pool;
-static size_t pool_used;
 
 void *
 explore_alloc(size_t size)
 {
     // Who allocates first gets the lower address: the order matters.
     run_touch((footprint_t){.writes = FOOTPRINT_POOL});
+    memory_note_alloc();
     size_t start = (pool_used + 127) & ~(size_t)127;
     if (start + size > POOL_BYTES) {
         fprintf(stderr, "explore: out of memory\n");
@@ -450,23 +629,6 @@ typedef struct totals_t {
     unsigned long distinct;
 } totals_t;
 
-static uint64_t *signatures; // a hash table; 0: free
-
-static bool
-is_new(uint64_t signature)
-{
-    signature += signature == 0;
-    size_t slot = (size_t)(signature >> (64 - SIGNATURES_LOG2));
-    while (signatures[slot] != 0) {
-        if (signatures[slot] == signature) {
-            return false;
-        }
-        slot = (slot + 1) % (1U << SIGNATURES_LOG2);
-    }
-    signatures[slot] = signature;
-    return true;
-}
-
 // One pass over all executions.
 static outcome_t
 search(const scenario_t *scenario, totals_t *totals)
@@ -475,37 +637,39 @@ search(const scenario_t *scenario, totals_t *totals)
     memcpy(before, fibers, sizeof fibers);
     size_t mark = memory_mark();
     size_t pool_mark = pool_used;
-    uint64_t own = 0;
-    memcpy(&own, private_at != NULL ? private_at : &own, private_size);
+    uint64_t own;
+    memcpy(&own, private_at, private_size);
     *totals = (totals_t){0};
-    if (signatures != NULL) {
-        memset(signatures, 0, sizeof *signatures << SIGNATURES_LOG2);
-    }
+    memset(visits, 0, sizeof *visits << VISITS_LOG2);
+    visits_used = 0;
     node_count = 0;
-    do {
-        run_execution(scenario);
+    start_threads(scenario);
+    for (;;) {
+        while (outcome == RUN_GOES_ON) {
+            if (asked != 0) {
+                choose_value();
+            } else {
+                choose_thread();
+            }
+        }
         if (outcome == RUN_ENDED) {
-            memory_finish();
-            run_alone(scenario->finish);
             totals->ended++;
-            totals->distinct += signatures != NULL && is_new(memory_signature());
+            totals->distinct += ended_anew;
+            run_alone(scenario->finish);
         } else if (outcome == RUN_CUT) {
             totals->cut++;
         }
         if (outcome == RUN_FAILED) {
             return outcome;
         }
-        memory_undo(mark);
-        pool_used = pool_mark;
-        memcpy(fibers, before, sizeof fibers);
-        if (private_at != NULL) {
+        if (outcome == RUN_AGAIN || !backtrack()) {
+            memory_undo(mark);
+            pool_used = pool_mark;
+            memcpy(fibers, before, sizeof fibers);
             memcpy(private_at, &own, private_size);
+            return outcome == RUN_AGAIN ? RUN_AGAIN : RUN_ENDED;
         }
-        if (outcome == RUN_AGAIN) {
-            return outcome;
-        }
-    } while (backtrack());
-    return RUN_ENDED;
+    }
 }
 
 static bool
@@ -513,7 +677,7 @@ explore(const scenario_t *scenario)
 {
     double start = seconds_now();
     pool_used = 0;
-    private_at = NULL;
+    private_at = &nothing;
     private_size = 0;
     memory_reset();
     outcome = RUN_GOES_ON;
@@ -524,10 +688,7 @@ explore(const scenario_t *scenario)
         how = search(scenario, &totals);
     }
     bool passed = how != RUN_FAILED;
-    if (signatures != NULL) {
-        printf("%9lu distinct  ", totals.distinct);
-    }
-    printf("%-44s %9lu executions, %9lu cut short, %6.1f s  %s\n", scenario->name, totals.ended, totals.cut,
+    printf("%-44s %9lu executions, %9lu cut short, %9lu distinct, %9lu states, %6.1f s  %s\n", scenario->name, totals.ended, totals.cut, totals.distinct, visits_used,
            seconds_now() - start, passed ? "ok" : "FAILED");
     if (!passed) {
         printf("  broken: %s\n", failure);
@@ -570,8 +731,6 @@ explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
             memory_sequential();
         } else if (strcmp(argv[i], "--every") == 0) {
             every = true;
-        } else if (strcmp(argv[i], "--distinct") == 0) {
-            signatures = map(sizeof *signatures << SIGNATURES_LOG2);
         } else if (argv[i][0] != '-') {
             only = argv[i];
         } else {
@@ -581,6 +740,8 @@ explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
     }
     stacks = map((EXPLORE_THREADS + 1) * STACK_BYTES);
     pool = map(POOL_BYTES);
+    snapshots = map(SNAPSHOT_BYTES);
+    visits = map(sizeof *visits << VISITS_LOG2);
     unsigned passed = 0, failed = 0;
     for (size_t i = 0; i < count; i++) {
         const scenario_t *scenario = &scenarios[i];

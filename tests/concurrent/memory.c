@@ -25,7 +25,8 @@ enum {
     CELLS = 1 << CELLS_LOG2,
     PARTS = 4, // of a cell of 8 bytes
     WORDS = 512,
-    LOG = 1 << 16,
+    LOG = 1 << 17,
+    LOGGED_BYTES = 24,
     RETIRED = 32,
     RETIRE_CHECKED = 256, // the first bytes of what is retired are checked for races with earlier accesses
     NAMES = 96,
@@ -49,6 +50,13 @@ typedef struct message_t {
     uint64_t author; // thread and number of its step; 0: setup
 } message_t;
 
+typedef struct history_t {
+    unsigned oldest;
+    unsigned count;
+    uint64_t order;     // a hash of the authors
+    uint64_t rewritten; // by the plain write of this author: the history starts anew at the next access; else 0
+} history_t;
+
 // An atomic word of 1, 2, 4 or 8 bytes.
 typedef struct word_t {
     char *at;
@@ -60,9 +68,7 @@ typedef struct word_t {
     bool ordered;
     // The history in this execution, when shared.
     unsigned id;
-    bool rewritten; // by a plain write: the history starts anew at the next access
-    unsigned oldest;
-    unsigned count;
+    history_t history;
     message_t messages[MESSAGES];
 } word_t;
 
@@ -100,7 +106,7 @@ static thread_t threads[THREADS];
 static const void *busy[BUSY]; // loads whose steps also write
 static size_t busy_used;
 static view_t fences;
-static uint64_t fence_order; // a hash
+static uint64_t side_order; // of fences and allocations: a hash
 static cell_t cells[CELLS];
 static unsigned cells_used;
 static word_t words[WORDS];
@@ -111,9 +117,9 @@ static unsigned long execution;
 static bool sequential;
 
 static struct {
-    char *at;
-    uint64_t old;
+    void *at;
     size_t size;
+    char old[LOGGED_BYTES];
 } undo_log[LOG];
 static size_t logged;
 
@@ -160,6 +166,22 @@ fail_at(const char *text, const void *at)
         }
     }
     run_fail(message);
+}
+
+static void
+log_write(void *p, size_t size)
+{
+    char *at = p;
+    for (size_t done = 0; done < size; done += LOGGED_BYTES) {
+        if (logged == LOG) {
+            overflow("writes");
+        }
+        size_t part = size - done < LOGGED_BYTES ? size - done : LOGGED_BYTES;
+        undo_log[logged].at = at + done;
+        undo_log[logged].size = part;
+        memcpy(undo_log[logged].old, at + done, part);
+        logged++;
+    }
 }
 
 // ---- views and clocks ---------------------------------------------------------------------------------------------
@@ -220,9 +242,7 @@ cell_of(const void *at)
 static void
 start_history(word_t *word)
 {
-    word->rewritten = false;
-    word->oldest = 0;
-    word->count = 1;
+    word->history = (history_t){.count = 1};
     memset(&word->messages[0], 0, sizeof word->messages[0]);
     memcpy(&word->messages[0].value, word->at, word->size);
 }
@@ -316,13 +336,17 @@ check_part(part_t *part, unsigned thread, access_t access, const char *at)
     if (race) {
         fail_at("data race", at);
     }
-    if (access == PLAIN_READ) {
-        part->read_times[thread] = vector->at[thread];
-    } else if (access == PLAIN_WRITE) {
-        part->write_time = vector->at[thread];
+    uint16_t now = vector->at[thread];
+    if (access == PLAIN_READ && part->read_times[thread] != now) {
+        log_write(part, sizeof *part);
+        part->read_times[thread] = now;
+    } else if (access == PLAIN_WRITE && (part->write_time != now || part->writer != thread)) {
+        log_write(part, sizeof *part);
+        part->write_time = now;
         part->writer = (uint8_t)thread;
-    } else if (access == ATOMIC_WRITE) {
-        part->atomic_write_times[thread] = vector->at[thread];
+    } else if (access == ATOMIC_WRITE && part->atomic_write_times[thread] != now) {
+        log_write(part, sizeof *part);
+        part->atomic_write_times[thread] = now;
     }
 }
 
@@ -348,21 +372,6 @@ check_access(const char *at, size_t size, access_t access)
     }
 }
 
-static void
-log_write(char *at, size_t size)
-{
-    for (size_t done = 0; done < size; done += 8) {
-        if (logged == LOG) {
-            overflow("writes");
-        }
-        size_t part = size - done < 8 ? size - done : 8;
-        undo_log[logged].at = at + done;
-        undo_log[logged].size = part;
-        memcpy(&undo_log[logged].old, at + done, part);
-        logged++;
-    }
-}
-
 // A plain write over words that are used as atomics elsewhere.
 static void
 overwrite_words(char *at, size_t size)
@@ -370,7 +379,7 @@ overwrite_words(char *at, size_t size)
     for (char *p = at; p < at + size; p += 8 - (uintptr_t)p % 8) {
         for (word_t *word = cell_of(p)->words; word != NULL; word = word->next) {
             if (word->at < at + size && at < word->at + word->size) {
-                word->rewritten = true;
+                word->history.rewritten = threads[run_current()].steps << 8 | run_current() | 0x80;
                 run_touch((footprint_t){.writes = bit_of(word)});
                 note_user(word, run_current(), true);
             }
@@ -490,14 +499,15 @@ write_message(word_t *word, uint64_t value, int order, const message_t *from)
 {
     unsigned me = run_current();
     thread_t *thread = &threads[me];
-    if (word->count == MESSAGES) {
+    if (word->history.count == MESSAGES) {
         overflow("messages");
     }
-    unsigned index = word->count++;
+    unsigned index = word->history.count++;
     thread->view.at[word->id] = (uint8_t)index;
     message_t *message = &word->messages[index];
     message->value = value;
     message->author = thread->steps << 8 | me;
+    mix(&word->history.order, message->author);
     message->view = is_release(order) ? thread->view : thread->released;
     message->view.at[word->id] = (uint8_t)index;
     message->vector = is_release(order) ? thread->vector : thread->released_vector;
@@ -513,14 +523,16 @@ write_message(word_t *word, uint64_t value, int order, const message_t *from)
 static void
 refresh(word_t *word)
 {
-    if (word->rewritten) {
-        word->rewritten = false;
-        if (word->count == MESSAGES) {
+    if (word->history.rewritten != 0) {
+        if (word->history.count == MESSAGES) {
             overflow("messages");
         }
-        word->oldest = word->count++;
-        memset(&word->messages[word->oldest], 0, sizeof word->messages[0]);
-        memcpy(&word->messages[word->oldest].value, word->at, word->size);
+        word->history.oldest = word->history.count++;
+        memset(&word->messages[word->history.oldest], 0, sizeof word->messages[0]);
+        memcpy(&word->messages[word->history.oldest].value, word->at, word->size);
+        word->messages[word->history.oldest].author = word->history.rewritten;
+        mix(&word->history.order, word->history.rewritten);
+        word->history.rewritten = 0;
     }
 }
 
@@ -528,9 +540,9 @@ static uint64_t
 load_shared(operation_t *op, word_t *word)
 {
     thread_t *thread = &threads[run_current()];
-    unsigned newest = word->count - 1;
+    unsigned newest = word->history.count - 1;
     unsigned oldest = thread->view.at[word->id];
-    oldest = oldest < word->oldest ? word->oldest : oldest;
+    oldest = oldest < word->history.oldest ? word->history.oldest : oldest;
     oldest = oldest < run_least() ? run_least() : oldest;
     unsigned back = sequential ? 0 : run_choose(newest - oldest + 1);
     uint64_t value = read_message(word, newest - back, op->order);
@@ -564,7 +576,7 @@ act_shared(operation_t *op, word_t *word)
         add_event(op, word, 0, 0, false, true);
         return 0;
     }
-    unsigned newest = word->count - 1;
+    unsigned newest = word->history.count - 1;
     uint64_t old = word->messages[newest].value;
     op->done = op->action != CAS || old == op->expected;
     read_message(word, newest, op->done ? op->order : op->order_failed);
@@ -667,7 +679,7 @@ act_fence(int order, const void *pc)
         join_vector(&thread->vector, &thread->acquired_vector);
     }
     if (order == __ATOMIC_SEQ_CST) {
-        mix(&fence_order, ++thread->steps << 8 | me);
+        mix(&side_order, ++thread->steps << 8 | me);
         join_view(&thread->view, &fences);
         fences = thread->view;
     }
@@ -693,16 +705,17 @@ explore_wait(void)
     run_point();
     thread->waits = false;
     word_t *word = thread->last_read;
+    mix(&thread->seen, word->history.count);
     run_touch((footprint_t){.reads = bit_of(word)});
     // What has been written is seen in the end.
-    thread->view.at[word->id] = (uint8_t)(word->count - 1);
+    thread->view.at[word->id] = (uint8_t)(word->history.count - 1);
 }
 
 bool
 memory_is_ready(unsigned index)
 {
     const thread_t *thread = &threads[index];
-    return !thread->waits || thread->last_read->count - 1 > thread->view.at[thread->last_read->id];
+    return !thread->waits || thread->last_read->history.count - 1 > thread->view.at[thread->last_read->id];
 }
 
 uint64_t
@@ -715,7 +728,7 @@ unsigned
 memory_fresh_message(unsigned index)
 {
     const word_t *word = threads[index].pending_load;
-    return word == NULL || word->rewritten ? 0 : word->count - 1;
+    return word == NULL || word->history.rewritten != 0 ? 0 : word->history.count - 1;
 }
 
 // ---- executions ---------------------------------------------------------------------------------------------------
@@ -737,7 +750,7 @@ memory_start(void)
     retired_used = trace_used = 0;
     memset(threads, 0, sizeof threads);
     memset(&fences, 0, sizeof fences);
-    fence_order = 0;
+    side_order = 0;
     for (unsigned i = 1; i < THREADS; i++) {
         threads[i].vector.at[i] = 1;
     }
@@ -749,23 +762,68 @@ memory_start(void)
 uint64_t
 memory_signature(void)
 {
-    uint64_t hash = fence_order;
+    uint64_t hash = side_order;
     for (unsigned i = 1; i < THREADS; i++) {
         mix(&hash, threads[i].seen);
     }
     for (unsigned i = 0; i < shared_used; i++) {
-        for (unsigned j = 0; j < shared[i]->count; j++) {
-            mix(&hash, shared[i]->messages[j].author);
-        }
-        mix(&hash, shared[i]->count);
+        mix(&hash, shared[i]->history.order);
+        mix(&hash, shared[i]->history.rewritten);
     }
     return hash;
 }
 
 void
-memory_finish(void)
+memory_note_alloc(void)
 {
-    threads[0].accesses = 0;
+    mix(&side_order, run_current());
+}
+
+// What changes in the course of an execution, the undo log apart.
+typedef struct saved_t {
+    thread_t threads[THREADS];
+    view_t fences;
+    uint64_t side_order;
+    size_t retired_used;
+    size_t trace_used;
+    size_t logged;
+    history_t histories[];
+} saved_t;
+
+size_t
+memory_save_size(void)
+{
+    return sizeof(saved_t) + shared_used * sizeof(history_t);
+}
+
+void
+memory_save(void *p)
+{
+    saved_t *saved = p;
+    memcpy(saved->threads, threads, sizeof threads);
+    saved->fences = fences;
+    saved->side_order = side_order;
+    saved->retired_used = retired_used;
+    saved->trace_used = trace_used;
+    saved->logged = logged;
+    for (unsigned i = 0; i < shared_used; i++) {
+        saved->histories[i] = shared[i]->history;
+    }
+}
+
+void
+memory_restore(const void *p)
+{
+    const saved_t *saved = p;
+    memcpy(threads, saved->threads, sizeof threads);
+    fences = saved->fences;
+    side_order = saved->side_order;
+    retired_used = saved->retired_used;
+    trace_used = saved->trace_used;
+    memory_undo(saved->logged);
+    for (unsigned i = 0; i < shared_used; i++) {
+        shared[i]->history = saved->histories[i];
+    }
 }
 
 void
@@ -785,7 +843,7 @@ memory_undo(size_t mark)
 {
     while (logged > mark) {
         logged--;
-        memcpy(undo_log[logged].at, &undo_log[logged].old, undo_log[logged].size);
+        memcpy(undo_log[logged].at, undo_log[logged].old, undo_log[logged].size);
     }
 }
 

@@ -22,17 +22,23 @@ typedef struct footprint_t {
 #define FOOTPRINT_FENCE (UINT64_C(1) << 62)
 enum { WORDS_SHARED_MAX = 62 };
 
-// A new scenario; before and after the threads of one execution.
+// A new scenario; before the threads start.
 void memory_reset(void);
 void memory_start(void);
-void memory_finish(void);
 // What every load of the execution read from, and in which order each word was written: executions with the same signature
 // are the same for the threads.
 uint64_t memory_signature(void);
+// The order in which threads allocate is part of it.
+void memory_note_alloc(void);
 
 // All writes since a mark can be undone.
 size_t memory_mark(void);
 void memory_undo(size_t mark);
+
+// The state in the course of an execution, to come back to. Coming back undoes the writes since.
+size_t memory_save_size(void);
+void memory_save(void *p);
+void memory_restore(const void *p);
 
 // Loads return the newest value only.
 void memory_sequential(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// fresh.h — tests that each run in a process of their own, where nothing has used the library yet, and checks that work in a
-// child and in threads, where cmocka's do not.
+// fresh.h — tests that each run in a process of their own, where nothing has used the library yet,
+// and checks that work in a child and in threads, where cmocka's do not.
 //
 // Include it before any other header: it asks for the GNU names of libc.
 #ifndef MI_TESTS_FRESH_H
@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arena/slices.h"
 #include "base/bits.h"
 #include "base/config.h"
 #include "base/hooks.h"
@@ -113,7 +114,10 @@ run_fresh(void **state)
 }
 
 // An entry for cmocka's list: the function runs in a child.
-#define fresh_test(f) {#f, run_fresh, NULL, NULL, (void *)(f)}
+#define fresh_test(f)                                                                                        \
+    {                                                                                                        \
+#f, run_fresh, NULL, NULL, (void *)(f)                                                               \
+    }
 
 // A field of /proc/self/status, which is in kilobytes there.
 __attribute__((unused)) static size_t
@@ -125,7 +129,8 @@ status_bytes(const char *field)
     bool found = false;
     check(file != NULL);
     while (!found && fgets(line, sizeof line, file) != NULL) {
-        found = strncmp(line, field, strlen(field)) == 0 && sscanf(line + strlen(field), ": %zu kB", &kilobytes) == 1;
+        found = strncmp(line, field, strlen(field)) == 0 &&
+                sscanf(line + strlen(field), ": %zu kB", &kilobytes) == 1;
     }
     fclose(file);
     check(found);
@@ -133,15 +138,22 @@ status_bytes(const char *field)
 }
 
 #define address_space_bytes() status_bytes("VmSize")
+// Rough: the kernel counts in batches. Under a sanitizer it holds the shadow of what is touched as
+// well, and tells nothing.
 #define resident_bytes() status_bytes("VmRSS")
+#define check_resident_at_most(bytes) check_at_most(SANITIZED ? 0 : resident_bytes(), bytes)
 #define data_bytes() status_bytes("VmData")
 
-// Sets and lifts a limit of the process. RLIMIT_DATA counts what data_bytes() says, and refuses to commit; RLIMIT_AS
-// counts address_space_bytes(), and refuses to reserve.
+// Sets and lifts a limit of the process. RLIMIT_DATA counts what data_bytes() says, and refuses to
+// commit; RLIMIT_AS counts address_space_bytes(), and refuses to reserve. ThreadSanitizer itself needs
+// memory at any moment: there the test ends here.
 __attribute__((unused)) static void
 limit_to(int resource, size_t bytes)
 {
     struct rlimit limit;
+    if (MI_TSAN) {
+        _exit(0);
+    }
     check(getrlimit(resource, &limit) == 0);
     limit.rlim_cur = bytes;
     check(setrlimit(resource, &limit) == 0);
@@ -166,6 +178,33 @@ is_readable(const void *p)
     close(ends[0]);
     close(ends[1]);
     return readable;
+}
+
+// ---- figures of the arena -------------------------------------------------------------------
+
+__attribute__((unused)) static size_t
+free_bytes(void)
+{
+    size_t all;
+    size_t dirty;
+    mi__slices_count(&all, &dirty);
+    check_at_most(dirty, all);
+    return all;
+}
+
+__attribute__((unused)) static size_t
+dirty_bytes(void)
+{
+    size_t all;
+    size_t dirty;
+    mi__slices_count(&all, &dirty);
+    return dirty;
+}
+
+__attribute__((unused)) static size_t
+slices_in_use(void)
+{
+    return (mi__region_committed_bytes() - free_bytes()) >> SLICE_SHIFT;
 }
 
 // ---- threads --------------------------------------------------------------------------------
@@ -214,7 +253,8 @@ record_misuse(misuse_t kind, const char *call, const void *p)
 __attribute__((unused)) static bool
 misused(size_t count, misuse_t kind, const char *call, const void *p)
 {
-    return misuses.count == count && misuses.kind == kind && strcmp(misuses.call, call) == 0 && misuses.p == p;
+    return misuses.count == count && misuses.kind == kind && strcmp(misuses.call, call) == 0 &&
+           misuses.p == p;
 }
 
 static struct {

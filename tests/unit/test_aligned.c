@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_aligned.c — alloc/aligned.c: every power of two, offsets, and blocks that are known by an address inside of them.
+// test_aligned.c — alloc/aligned.c: every power of two, offsets, and blocks that are known by an
+// address inside of them.
 #include "fresh.h"
 
 #include "alloc/alloc.h"
@@ -11,15 +12,6 @@ start(void)
     mi__conf.purge_delay_ms = -1;
     mi__hooks.misuse = record_misuse;
     mi__hooks.alloc_failed = record_failure;
-}
-
-static size_t
-slices_in_use(void)
-{
-    size_t all;
-    size_t dirty;
-    mi__slices_count(&all, &dirty);
-    return (mi__region_committed_bytes() - all) >> SLICE_SHIFT;
 }
 
 static char *
@@ -37,7 +29,8 @@ alloc(size_t size, size_t align, size_t offset, bool zeroed)
     return p;
 }
 
-static const size_t sizes[] = {0, 1, 16, 17, 100, 1000, 1024, 1025, 4000, 10000, 32768, 65535, 65536, 65537, 200000};
+static const size_t sizes[] = {0,    1,     16,    17,    100,   1000,  1024,  1025,
+                               4000, 10000, 32768, 65535, 65536, 65537, 200000};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
 // ---- alignments -----------------------------------------------------------------------------
@@ -98,7 +91,8 @@ static void
 what_is_no_power_of_two_is_invalid(void)
 {
     start();
-    static const size_t aligns[] = {0, 3, 5, 6, 7, 9, 24, 48, 4095, 4097, 65537, ((size_t)1 << 63) + 1, SIZE_MAX};
+    static const size_t aligns[] = {0,       3, 5, 6, 7, 9, 24, 48, 4095, 4097, 65537, ((size_t)1 << 63) + 1,
+                                    SIZE_MAX};
     for (size_t i = 0; i < sizeof aligns / sizeof aligns[0]; i++) {
         for (size_t size = 0; size < 200000; size = size * 30 + 1) {
             errno = 0;
@@ -115,7 +109,8 @@ static void
 impossible_sizes_fail_cleanly(void)
 {
     start();
-    static const size_t impossible[] = {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX - 65535, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX};
+    static const size_t impossible[] = {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX - 65535, (size_t)PTRDIFF_MAX + 1,
+                                        PTRDIFF_MAX};
     for (size_t i = 0; i < 5; i++) {
         for (size_t align = 1; align <= 16 * MIB; align *= 4) {
             static const size_t offsets[] = {0, 1, 8, SIZE_MAX};
@@ -164,8 +159,8 @@ static void
 offsets_of_all_kinds(void)
 {
     start();
-    static const size_t offsets[] = {1, 2, 7, 8, 15, 16, 24, 40, 100, 255, 256, 4095, 4096, 65535, 65536, 1000000,
-                                     SIZE_MAX, SIZE_MAX - 7};
+    static const size_t offsets[] = {1,   2,   7,    8,    15,    16,    24,      40,       100,
+                                     255, 256, 4095, 4096, 65535, 65536, 1000000, SIZE_MAX, SIZE_MAX - 7};
     for (size_t align = 1; align <= SLICE_SIZE; align *= 2) {
         for (size_t i = 0; i < SIZES; i++) {
             for (size_t k = 0; k < sizeof offsets / sizeof offsets[0]; k++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_alloc.c — alloc/alloc.c and alloc/fast.h: every size, zeroed memory, failure, and what is known of a block.
+// test_alloc.c — alloc/alloc.c and alloc/fast.h: every size, zeroed memory, failure, and what is
+// known of a block.
 #include "fresh.h"
 
 #include "alloc/alloc.h"
@@ -14,15 +15,6 @@ start(void)
     mi__conf.region_bytes_log2 = 34;
     mi__hooks.misuse = record_misuse;
     mi__hooks.alloc_failed = record_failure;
-}
-
-static size_t
-slices_in_use(void)
-{
-    size_t all;
-    size_t dirty;
-    mi__slices_count(&all, &dirty);
-    return (mi__region_committed_bytes() - all) >> SLICE_SHIFT;
 }
 
 // What every block must be.
@@ -169,14 +161,14 @@ fresh_zeroed_memory_is_not_touched(void)
     size_t before = resident_bytes();
     char *p = mi__alloc_zeroed(64 * MIB);
     check(p != NULL);
-    check_at_most(resident_bytes(), before + 4 * MIB);
+    check_resident_at_most(before + 4 * MIB);
     memset(p, 1, 64 * MIB);
     check(resident_bytes() >= before + 60 * MIB);
     mi__free(p);
     (void)mi__collect(true);
-    check_at_most(resident_bytes(), before + 4 * MIB);
+    check_resident_at_most(before + 4 * MIB);
     check(mi__alloc_zeroed(64 * MIB) == p);
-    check_at_most(resident_bytes(), before + 4 * MIB);
+    check_resident_at_most(before + 4 * MIB);
 }
 
 // ---- failure --------------------------------------------------------------------------------

@@ -99,8 +99,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(powers_of_two),      cmocka_unit_test(rounding), cmocka_unit_test(division),
-        cmocka_unit_test(highest_and_lowest), cmocka_unit_test(masks),    cmocka_unit_test(least_and_greatest),
+        cmocka_unit_test(powers_of_two), cmocka_unit_test(rounding),
+        cmocka_unit_test(division),      cmocka_unit_test(highest_and_lowest),
+        cmocka_unit_test(masks),         cmocka_unit_test(least_and_greatest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

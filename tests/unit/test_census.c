@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_census.c — heap/census.c against a shadow count: exact in every build when nobody allocates meanwhile.
+// test_census.c — heap/census.c against a shadow count: exact in every build when nobody allocates
+// meanwhile.
 #include "fresh.h"
 
 #include "alloc/alloc.h"
@@ -68,7 +69,7 @@ static void
 check_sums(void)
 {
     census_class_t sum = {0};
-    for (unsigned class = 0; class <= CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class <= CLASS_COUNT; class += 1) {
         const census_class_t *row = &census.classes[class];
         sum.allocated += row->allocated;
         sum.live += row->live;
@@ -84,7 +85,7 @@ static void
 check_census(const shadow_t *shadow)
 {
     mi__census_take(&census);
-    for (unsigned class = 0; class <= CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class <= CLASS_COUNT; class += 1) {
         const census_class_t *row = &census.classes[class];
         check_equal(row->block_size, class == CLASS_COUNT ? 0 : sizeclass_block_size(class));
         if (row->allocated != shadow->allocated[class] || row->live != shadow->live[class]) {
@@ -115,7 +116,7 @@ every_class_is_counted(void)
     start();
     static shadow_t shadow;
     static void *blocks[CLASS_COUNT][3];
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         for (int i = 0; i < 3; i++) {
             blocks[class][i] = alloc(&shadow, sizeclass_block_size(class));
         }
@@ -123,12 +124,12 @@ every_class_is_counted(void)
         check_equal(census.classes[class].pages, 1);
         check_equal(census.classes[class].page_bytes, sizeclass_page_slices(class) << SLICE_SHIFT);
     }
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         release(&shadow, blocks[class][1], sizeclass_block_size(class));
         check_census(&shadow);
     }
     // Blocks that come back are counted again.
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         (void)alloc(&shadow, sizeclass_block_size(class));
         (void)alloc(&shadow, sizeclass_block_size(class));
         check_census(&shadow);
@@ -360,7 +361,7 @@ add_up(shadow_t *sum)
 {
     memset(sum, 0, sizeof *sum);
     for (int i = 0; i < WORKERS; i++) {
-        for (unsigned class = 0; class <= CLASS_COUNT; class ++) {
+        for (unsigned class = 0; class <= CLASS_COUNT; class += 1) {
             sum->allocated[class] += shadows[i].allocated[class];
             sum->live[class] += shadows[i].live[class];
             sum->live_bytes[class] += shadows[i].live_bytes[class];
@@ -375,7 +376,8 @@ a_million_operations_are_counted_exactly(void)
     static shadow_t sum;
     for (int round = 0; round < 2; round++) {
         run_threads(WORKERS, work, shadows, sizeof shadows[0]);
-        // What was on its way when a thread ended counts as free when its owner, or anybody for an orphan, took it in.
+        // What was on its way when a thread ended counts as free when its owner, or anybody for an
+        // orphan, took it in.
         mi__registry_collect();
         add_up(&sum);
         check_census(&sum);
@@ -496,7 +498,7 @@ a_census_of_busy_threads_is_plausible(void)
     }
     for (int i = 0; i < (SANITIZED ? 500 : 5000); i++) {
         mi__census_take(&census);
-        for (unsigned class = 0; class <= CLASS_COUNT; class ++) {
+        for (unsigned class = 0; class <= CLASS_COUNT; class += 1) {
             check_at_most(census.classes[class].allocated, UINT64_C(1) << 40);
             check_at_most(census.classes[class].live, 10000);
             check_at_most(census.classes[class].live_bytes, GIB);

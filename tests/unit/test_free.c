@@ -17,15 +17,6 @@ start(void)
     mi__hooks.misuse = record_misuse;
 }
 
-static size_t
-slices_in_use(void)
-{
-    size_t all;
-    size_t dirty;
-    mi__slices_count(&all, &dirty);
-    return (mi__region_committed_bytes() - all) >> SLICE_SHIFT;
-}
-
 // The heap is as good as before: what comes next is apart from what is there.
 static void
 check_healthy(void)
@@ -434,7 +425,8 @@ of_two_frees_at_once_one_is_reported(void)
     check_equal(slices_in_use(), 0);
 }
 
-// The page went back with its last block, and with it what was known of the block: still nothing is followed.
+// The page went back with its last block, and with it what was known of the block: still nothing is
+// followed.
 static void
 a_block_of_a_page_that_is_gone(void)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_held.c — heap/held.c: foreign blocks are held back within bounds (L1, L2), lent, and sent home.
+// test_held.c — heap/held.c: foreign blocks are held back within bounds (L1, L2), lent, and sent
+// home.
 #include "fresh.h"
 
 #include "alloc/alloc.h"
@@ -214,7 +215,7 @@ all_classes_together_are_bounded(void)
     start();
     size_t count = 0;
     size_t bytes = 0;
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         for (size_t of_class = 0; of_class + sizeclass_block_size(class) < (size_t)mi__conf.held_bytes;
              of_class += sizeclass_block_size(class)) {
             blocks[count] = mi__alloc(sizeclass_block_size(class));
@@ -419,7 +420,8 @@ lent_blocks_are_not_taken_for_zero(void)
     run_thread(zeroed_from_held, NULL);
 }
 
-// An address inside of a block would be lost on the way home through a page that does not know of it.
+// An address inside of a block would be lost on the way home through a page that does not know of
+// it.
 static void *
 aligned_from_held(void *arg)
 {

@@ -32,7 +32,8 @@ pop(page_t *page)
     return page_pop(page, page->free);
 }
 
-// Pops all that is granted, grants more, until nothing is left; the blocks in the order in which they came.
+// Pops all that is granted, grants more, until nothing is left; the blocks in the order in which
+// they came.
 static uint32_t
 take_all(page_t *page, void **blocks)
 {
@@ -51,15 +52,6 @@ descriptor(const page_t *head, size_t slice)
     return mi__region_descriptor(head->start + slice * SLICE_SIZE);
 }
 
-static size_t
-free_bytes(void)
-{
-    size_t all;
-    size_t dirty;
-    mi__slices_count(&all, &dirty);
-    return all;
-}
-
 enum { BLOCKS_MAX = SLICE_SIZE / GRANULE };
 static void *blocks[BLOCKS_MAX];
 
@@ -69,7 +61,7 @@ static void
 a_new_page_is_empty(void)
 {
     start();
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         page_t *page = new_page(class);
         check_equal(page_owner(page), (uintptr_t)&owner);
         check_equal(page->class, class);
@@ -146,7 +138,7 @@ static void
 blocks_come_in_order_and_fill_the_page(void)
 {
     start();
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         page_t *page = new_page(class);
         page_pin(page);
         uint32_t count = take_all(page, blocks);
@@ -167,7 +159,7 @@ static void
 blocks_are_threaded_a_little_at_a_time(void)
 {
     start();
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         page_t *page = new_page(class);
         page_pin(page);
         while (page->capacity < page->reserved) {
@@ -395,7 +387,8 @@ verify_sees_wrong_links(void)
     start();
     page_t *page = page_in_order();
     block_t *second = page->local_free->next;
-    block_t *wrong[] = {(block_t *)(void *)(page->start + 8), (block_t *)(void *)(page->start - page->block_size),
+    block_t *wrong[] = {(block_t *)(void *)(page->start + 8),
+                        (block_t *)(void *)(page->start - page->block_size),
                         (block_t *)(void *)(page->start + SLICE_SIZE), page->local_free};
     for (int i = 0; i < 4; i++) {
         page->local_free->next = wrong[i];
@@ -434,7 +427,7 @@ static void
 blocks_are_found_from_inside(void)
 {
     start();
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         page_t *page = new_page(class);
         size_t size = page->block_size;
         const uint32_t indexes[] = {0, 1, page->reserved / 2, page->reserved - 1};
@@ -473,7 +466,7 @@ static void
 singletons_of_all_sizes(void)
 {
     start();
-    static const size_t sizes[] = {1,          65536,       65537,       131072,      131073, 4 * 1024 * 1024,
+    static const size_t sizes[] = {1,           65536,        65537,        131072, 131073, 4 * 1024 * 1024,
                                    4194305 + 4, 10 * 1000000, 100 * 1000000};
     size_t before = free_bytes();
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_purge.c — arena/purge.c: at once, after a delay, or never; and what is used again meanwhile stays.
+// test_purge.c — arena/purge.c: at once, after a delay, or never; and what is used again meanwhile
+// stays.
 #include "fresh.h"
 
 #include "arena/purge.h"
@@ -23,15 +24,6 @@ claim(size_t count)
     check(!run.zero || is_zero(run.start, count << SLICE_SHIFT));
     memset(run.start, 1, count << SLICE_SHIFT);
     return run;
-}
-
-static size_t
-dirty_bytes(void)
-{
-    size_t all;
-    size_t dirty;
-    mi__slices_count(&all, &dirty);
-    return dirty;
 }
 
 // Polls until `bytes` have been purged in all; false when that takes absurdly long.
@@ -60,8 +52,7 @@ delay_zero_purges_as_it_releases(void)
     size_t resident = resident_bytes();
     mi__slices_release(run.start, 160);
     check_equal(mi__purge_total(), 160 * SLICE_SIZE);
-    // The kernel's figure is rough.
-    check_at_most(resident_bytes() + 9 * MIB, resident);
+    check_resident_at_most(resident - 9 * MIB);
     check_equal(dirty_bytes(), 0);
     check_equal(mi__purge_poll(true), 0);
     slice_run_t again;
@@ -131,7 +122,8 @@ free_slices_go_after_a_delay(void)
     check(is_zero(run.start, 10 * SLICE_SIZE));
 }
 
-// U1: the release set a deadline and no other call is needed, also for what the first purge only marked.
+// U1: the release set a deadline and no other call is needed, also for what the first purge only
+// marked.
 static void
 a_deadline_stands_while_something_is_left(void)
 {

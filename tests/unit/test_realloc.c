@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_realloc.c — alloc/realloc.c: contents, in place where it can be, alignment kept, failure without loss.
+// test_realloc.c — alloc/realloc.c: contents, in place where it can be, alignment kept, failure
+// without loss.
 #include "fresh.h"
 
 #include "alloc/alloc.h"
@@ -15,22 +16,14 @@ start(void)
 }
 
 static size_t
-slices_in_use(void)
-{
-    size_t all;
-    size_t dirty;
-    mi__slices_count(&all, &dirty);
-    return (mi__region_committed_bytes() - all) >> SLICE_SHIFT;
-}
-
-static size_t
 usable(const void *p)
 {
     return mi__usable_size(p, "test");
 }
 
-static const size_t sizes[] = {0,    1,     16,    17,    32,    33,    100,   1000,   1024,    1025,    4096,
-                               5000, 16384, 40000, 65535, 65536, 65537, 80000, 131072, 131073, 1000000, 9000000};
+static const size_t sizes[] = {0,     1,     16,     17,     32,      33,     100,   1000,
+                               1024,  1025,  4096,   5000,   16384,   40000,  65535, 65536,
+                               65537, 80000, 131072, 131073, 1000000, 9000000};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
 // ---- contents -------------------------------------------------------------------------------
@@ -354,7 +347,8 @@ static void
 a_failure_leaves_the_block(void)
 {
     start();
-    static const size_t impossible[] = {SIZE_MAX, SIZE_MAX - 100, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX, (size_t)1 << 50};
+    static const size_t impossible[] = {SIZE_MAX, SIZE_MAX - 100, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX,
+                                        (size_t)1 << 50};
     for (size_t i = 0; i < SIZES; i++) {
         char *p = mi__alloc(sizes[i]);
         fill(p, sizes[i], 4);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// test_region.c — arena/region.c: the lay-out of a region, its frontier, more regions, and what happens when the system refuses.
+// test_region.c — arena/region.c: the lay-out of a region, its frontier, more regions, and what
+// happens when the system refuses.
 #include "fresh.h"
 
 #include "arena/region.h"
 #include "os/os.h"
-
-static const size_t CHUNK_BYTES = (size_t)CHUNK_SLICES << SLICE_SHIFT;
 
 static region_t *
 start(long bytes_log2)
@@ -153,7 +152,7 @@ a_region_is_only_address_space(void)
     region_t *region = start(36);
     check_equal(region->slices, (size_t)1 << (36 - SLICE_SHIFT));
     check(address_space_bytes() - space >= ((size_t)1 << 36));
-    check_at_most(resident_bytes(), resident + 256 * KIB);
+    check_resident_at_most(resident + MIB);
     check_equal(mi__region_reserved_bytes(), region->reserved_bytes);
     // Descriptors and bitmaps are a small share of it.
     check_at_most(region->reserved_bytes - ((size_t)1 << 36), ((size_t)1 << 36) / 400);
@@ -311,7 +310,7 @@ static void
 a_second_region_is_found_too(void)
 {
     region_t *first = start(24);
-    check(mi__region_add(1));
+    check(mi__region_add(1, CHUNK_BYTES));
     check_equal(mi__region_count(), 2);
     region_t *second = mi__region_at(1);
     // As large as the first, where nobody asks for more.
@@ -334,7 +333,7 @@ a_region_has_room_for_what_is_asked(void)
     region_t *first = start(22);
     static const size_t sizes[] = {1, 63, 64, 65, 1000, 10000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        check(mi__region_add(sizes[i]));
+        check(mi__region_add(sizes[i], CHUNK_BYTES));
         region_t *region = mi__region_at(i + 1);
         check(region->slices >= sizes[i]);
         check(region->slices >= first->slices);
@@ -349,8 +348,8 @@ static void
 an_impossible_region_is_refused(void)
 {
     (void)start(22);
-    check(!mi__region_add((size_t)1 << 40));
-    check(!mi__region_add((PTRDIFF_MAX >> SLICE_SHIFT) - CHUNK_SLICES));
+    check(!mi__region_add((size_t)1 << 40, CHUNK_BYTES));
+    check(!mi__region_add((PTRDIFF_MAX >> SLICE_SHIFT) - CHUNK_SLICES, CHUNK_BYTES));
     check_equal(mi__region_count(), 1);
 }
 
@@ -359,11 +358,11 @@ regions_end_at_the_limit(void)
 {
     (void)start(22);
     for (size_t i = 1; i < REGION_MAX; i++) {
-        check(mi__region_add(1));
+        check(mi__region_add(1, CHUNK_BYTES));
     }
     size_t space = address_space_bytes();
-    check(!mi__region_add(1));
-    check(!mi__region_add(1));
+    check(!mi__region_add(1, CHUNK_BYTES));
+    check(!mi__region_add(1, CHUNK_BYTES));
     check_equal(mi__region_count(), REGION_MAX);
     check_equal(address_space_bytes(), space);
     for (size_t i = 0; i < REGION_MAX; i++) {
@@ -376,8 +375,8 @@ static void
 totals_are_sums(void)
 {
     (void)start(24);
-    check(mi__region_add(1));
-    check(mi__region_add(1000));
+    check(mi__region_add(1, CHUNK_BYTES));
+    check(mi__region_add(1000, CHUNK_BYTES));
     check(mi__region_commit(mi__region_at(2), 300));
     size_t reserved = 0;
     size_t slices = 0;
@@ -395,7 +394,7 @@ add_some(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 10; i++) {
-        check(mi__region_add(1));
+        check(mi__region_add(1, CHUNK_BYTES));
         for (size_t k = 0; k < mi__region_count(); k++) {
             region_t *region = mi__region_at(k);
             // Ready, or shown as empty.
@@ -457,12 +456,12 @@ a_further_region_is_smaller_when_it_must_be(void)
 {
     region_t *first = start(30);
     limit_to(RLIMIT_AS, address_space_bytes() + 100 * MIB);
-    check(mi__region_add(100));
+    check(mi__region_add(100, CHUNK_BYTES));
     region_t *second = mi__region_at(1);
     check(second->slices < first->slices);
     check(second->slices >= 100);
     check_frontier(second);
-    check(!mi__region_add(100 * MIB / SLICE_SIZE));
+    check(!mi__region_add(100 * MIB / SLICE_SIZE, CHUNK_BYTES));
 }
 
 static void

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_remote.c — page/remote.c: pushes, the pending list, taking, unlisting and moving, alone and under contention.
+// test_remote.c — page/remote.c: pushes, the pending list, taking, unlisting and moving, alone and
+// under contention.
 #include "fresh.h"
 
 #include "os/os.h"
@@ -301,7 +302,8 @@ drain_owner(owner_t *of)
     return pages;
 }
 
-// The owner at work while others push: `at_work` runs again and again, and once more when all is pushed.
+// The owner at work while others push: `at_work` runs again and again, and once more when all is
+// pushed.
 static size_t
 push_while(size_t (*at_work)(void))
 {

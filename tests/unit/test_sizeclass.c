@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// test_sizeclass.c — page/sizeclass.h against a plain definition, and how much the classes and pages waste, as a table.
+// test_sizeclass.c — page/sizeclass.h against a plain definition, and how much the classes and
+// pages waste, as a table.
 #include "fresh.h"
 #include "page/sizeclass.h"
 
-// Block sizes by the words of the header: multiples of 16 to 128, then eight steps to each doubling.
+// Block sizes by the words of the header: multiples of 16 to 128, then eight steps to each
+// doubling.
 static size_t
 plain_block_size(unsigned wanted)
 {
     size_t size = 0;
-    for (unsigned class = 0; class <= wanted; class ++) {
+    for (unsigned class = 0; class <= wanted; class += 1) {
         if (size < CLASS_LINEAR_MAX) {
             size += GRANULE;
         } else {
@@ -38,7 +40,7 @@ static void
 block_sizes_are_as_defined(void **state)
 {
     (void)state;
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         assert_int_equal(sizeclass_block_size(class), plain_block_size(class));
     }
     assert_int_equal(sizeclass_block_size(0), GRANULE);
@@ -50,7 +52,7 @@ static void
 block_sizes_grow_by_granules(void **state)
 {
     (void)state;
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         assert_int_equal(sizeclass_block_size(class) % GRANULE, 0);
         assert_true(class == 0 || sizeclass_block_size(class) > sizeclass_block_size(class - 1));
     }
@@ -79,7 +81,7 @@ static void
 a_block_size_is_its_own_class(void **state)
 {
     (void)state;
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         size_t size = sizeclass_block_size(class);
         assert_int_equal(sizeclass_of(size), class);
         assert_int_equal(sizeclass_of(size - GRANULE + 1), class);
@@ -96,7 +98,8 @@ small_sizes_end_at_a_class(void **state)
     assert_int_equal(sizeclass_of(SMALL_MAX + 1), CLASS_AFTER_SMALL);
 }
 
-// What alloc/aligned.c relies on: a multiple of a power of two has blocks that are a multiple of it.
+// What alloc/aligned.c relies on: a multiple of a power of two has blocks that are a multiple of
+// it.
 static void
 rounded_sizes_have_aligned_blocks(void **state)
 {
@@ -123,7 +126,7 @@ static void
 pages_hold_enough_blocks(void **state)
 {
     (void)state;
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         size_t tail = page_bytes(class) % sizeclass_block_size(class);
         assert_true(blocks_in_page(class) >= 8);
         assert_true(tail * 5 <= page_bytes(class));
@@ -138,7 +141,7 @@ static void
 both_wastes_stay_below_a_fifth(void **state)
 {
     (void)state;
-    for (unsigned class = sizeclass_of(CLASS_LINEAR_MAX + 1); class < CLASS_COUNT; class ++) {
+    for (unsigned class = sizeclass_of(CLASS_LINEAR_MAX + 1); class < CLASS_COUNT; class += 1) {
         size_t least = sizeclass_block_size(class - 1) + 1;
         assert_true((page_bytes(class) - least * blocks_in_page(class)) * 5 <= page_bytes(class));
     }
@@ -178,8 +181,9 @@ worst_waste(unsigned class)
 static void
 print_classes(void)
 {
-    printf("%5s %8s %7s %7s %7s %7s %7s\n", "class", "bytes", "page", "blocks", "worst %", "mean %", "tail %");
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    printf("%5s %8s %7s %7s %7s %7s %7s\n", "class", "bytes", "page", "blocks", "worst %", "mean %",
+           "tail %");
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         printf("%5u %8zu %7s %7zu %7.1f %7.1f %7.1f\n", class, sizeclass_block_size(class), kind_of(class),
                blocks_in_page(class), worst_waste(class), mean_waste(class),
                percent(page_bytes(class) % sizeclass_block_size(class), page_bytes(class)));
@@ -193,7 +197,7 @@ print_page_kind(const char *kind, size_t slices)
     double mean = 0;
     double tail = 0;
     double worst_tail = 0;
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         if (sizeclass_page_slices(class) == slices) {
             double of_class = percent(page_bytes(class) % sizeclass_block_size(class), page_bytes(class));
             count++;
@@ -210,12 +214,13 @@ print_page_kind(const char *kind, size_t slices)
 static void
 print_singletons(void)
 {
-    static const size_t sizes[] = {64 * 1024 + 1, 96 * 1024, 128 * 1024, 200 * 1000, 1000 * 1000, 10 * 1000 * 1000};
+    static const size_t sizes[] = {64 * 1024 + 1, 96 * 1024,   128 * 1024,
+                                   200 * 1000,    1000 * 1000, 10 * 1000 * 1000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         size_t space = align_up(sizes[i], SLICE_SIZE);
         size_t memory = align_up(sizes[i], 4 * KIB);
-        printf("singleton of %8zu bytes: %5.1f%% of its address space unused, %4.1f%% of its memory\n", sizes[i],
-               percent(space - sizes[i], space), percent(memory - sizes[i], memory));
+        printf("singleton of %8zu bytes: %5.1f%% of its address space unused, %4.1f%% of its memory\n",
+               sizes[i], percent(space - sizes[i], space), percent(memory - sizes[i], memory));
     }
 }
 

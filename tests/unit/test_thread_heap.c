@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_thread_heap.c — heap/thread_heap.c: which page serves what (H1 to H3), the states of a page, and what the slow path counts.
+// test_thread_heap.c — heap/thread_heap.c: which page serves what (H1 to H3), the states of a page,
+// and what the slow path counts.
 #include "fresh.h"
 
 #include "heap/registry.h"
@@ -108,20 +109,11 @@ static size_t
 check_heap(const thread_heap_t *heap)
 {
     size_t queued = 0;
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         check_serving(heap, class);
         queued += check_queue(heap, class);
     }
     return queued;
-}
-
-static size_t
-slices_in_use(void)
-{
-    size_t all;
-    size_t dirty;
-    mi__slices_count(&all, &dirty);
-    return (mi__region_committed_bytes() - all) >> SLICE_SHIFT;
 }
 
 // ---- heaps without pages --------------------------------------------------------------------
@@ -159,13 +151,13 @@ an_entry_of_serving_is_its_class_only(void)
     static MI_ALIGNED(64) thread_heap_t heap;
     static page_t pages[CLASS_COUNT];
     mi__thread_heap_init(&heap);
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         mi__thread_heap_serve(&heap, class, &pages[class]);
     }
     for (size_t size = 0; size <= BLOCK_MAX; size++) {
         check(thread_heap_page(&heap, size) == &pages[sizeclass_of(size)]);
     }
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         check(mi__thread_heap_serving(&heap, class) == &pages[class]);
     }
     for (size_t i = 0; i < SERVING_COUNT; i++) {
@@ -191,7 +183,7 @@ every_class_gets_a_page(void)
 {
     thread_heap_t *heap = start();
     size_t slices = 0;
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         size_t size = sizeclass_block_size(class);
         char *block = take(size);
         memset(block, 1, size);
@@ -208,7 +200,7 @@ static void
 a_pair_stays_on_its_page(void)
 {
     thread_heap_t *heap = start();
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         size_t size = sizeclass_block_size(class);
         page_t *page = mi__page_of(take(size));
         give(page->start);
@@ -410,14 +402,14 @@ static void
 collecting_lets_go_of_serving_pages(void)
 {
     thread_heap_t *heap = start();
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         give(take(sizeclass_block_size(class)));
     }
     check(slices_in_use() > CLASS_COUNT);
     mi__thread_heap_collect(heap);
     check_equal(slices_in_use(), 0);
     check_equal(check_heap(heap), 0);
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         check(mi__thread_heap_serving(heap, class) == &mi__page_none);
     }
 }
@@ -426,13 +418,13 @@ static void
 collecting_keeps_what_is_in_use(void)
 {
     thread_heap_t *heap = start();
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         blocks[class] = take(sizeclass_block_size(class));
         fill(blocks[class], sizeclass_block_size(class), class);
     }
     mi__thread_heap_collect(heap);
     check_equal(check_heap(heap), CLASS_COUNT);
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         check(is_filled(blocks[class], sizeclass_block_size(class), class));
         check_equal(mi__page_blocks_granted(mi__page_of(blocks[class])), 1);
         // The same page serves again.
@@ -524,13 +516,13 @@ blocks_are_counted_exactly(void)
 }
 
 static void
-singletons_are_counted(void)
+a_beat_binds_a_heap(void)
 {
-    check(mi__thread_heap_count_singleton());
-    thread_heap_t *heap = mi__thread_heap;
+    thread_heap_t *heap = mi__thread_heap_beat();
+    check(heap != NULL && heap == mi__thread_heap);
     check(!thread_heap_is_none(heap));
-    check(mi__thread_heap_count_singleton());
-    check_equal(heap->singletons, 2);
+    check(mi__thread_heap_beat() == heap);
+    check_equal(heap->singletons, 0);
 }
 
 static unsigned calls;
@@ -554,7 +546,7 @@ rare_work_has_its_beat(void)
     check_at_most(calls, 5);
     unsigned before = calls;
     for (int i = 0; i < 4 * HEAP_RARE_BEAT; i++) {
-        check(mi__thread_heap_count_singleton());
+        check(mi__thread_heap_beat() != NULL);
     }
     check(calls >= before + 3);
     check(!forced);
@@ -635,7 +627,7 @@ main(void)
         fresh_test(an_orphans_page_is_given_away),
         fresh_test(giving_drains_first),
         fresh_test(blocks_are_counted_exactly),
-        fresh_test(singletons_are_counted),
+        fresh_test(a_beat_binds_a_heap),
         fresh_test(rare_work_has_its_beat),
         fresh_test(the_short_refill_keeps_the_beat),
         fresh_test(no_memory_leaves_the_heap_in_order),

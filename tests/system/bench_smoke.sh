@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Every benchmark program, with very little work: the same checksum with the library as with glibc's malloc.
+# timeout: 180
+# shellcheck source=common.bash
+. "$(dirname "$0")/common.bash"
+PYTHON=${PYTHON:-python3}
+need "$PYTHON" "${CXX:-c++}"
+"$PYTHON" "$here/../../bench/run.py" --check --lib "$LIB" --build-dir "$scratch" --cc "$CC" --cxx "${CXX:-c++}" 2>"$scratch/err" || {
+    tail -20 "$scratch/err" >&2
+    fail "see above"
+}
