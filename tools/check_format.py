@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Compares every C and C++ file with .clang-format; --fix rewrites them."""
+import concurrent.futures
 import os
 import re
 import shutil
@@ -24,21 +25,25 @@ def clang_format():
     sys.exit(f"check_format.py: clang-format {VERSION} is needed")
 
 
+def findings_of(root, path, tool):
+    text = checks.read(root, path)
+    style = f"--style=file:{os.path.join(checks.ROOT, '.clang-format')}"
+    command = [tool, style, f"--assume-filename={path}"]
+    made = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+    found = []
+    if made != text:
+        pairs = zip(text.split("\n"), made.split("\n"))
+        line = next((i for i, (a, b) in enumerate(pairs, 1) if a != b), 1)
+        found.append(f"{path}:{line}: not in the house's format (make format)")
+    # Comments are left alone by clang-format, so their width is looked at here; tables in them may be wider.
+    return found + [f"{path}:{i}: {len(line)} columns, {WIDTH} at most" for i, line in enumerate(made.split("\n"), 1)
+                    if len(line) > WIDTH and not TABLE.match(line)]
+
+
 def findings_in(root, paths):
     tool = clang_format()
-    style = f"--style=file:{os.path.join(checks.ROOT, '.clang-format')}"
-    found = []
-    for path in paths:
-        text = checks.read(root, path)
-        made = subprocess.run([tool, style, f"--assume-filename={path}"], input=text, capture_output=True, text=True, check=True)
-        if made.stdout != text:
-            pairs = zip(text.split("\n"), made.stdout.split("\n"))
-            line = next((i for i, (a, b) in enumerate(pairs, 1) if a != b), 1)
-            found.append(f"{path}:{line}: not in the house's format (make format)")
-        # Comments are left alone by clang-format, so their width is looked at here; tables in them may be wider.
-        found += [f"{path}:{i}: {len(line)} columns, {WIDTH} at most"
-                  for i, line in enumerate(made.stdout.split("\n"), 1) if len(line) > WIDTH and not TABLE.match(line)]
-    return found
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        return sum(pool.map(lambda path: findings_of(root, path, tool), paths), [])
 
 
 def check(args):

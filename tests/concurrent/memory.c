@@ -95,7 +95,8 @@ typedef struct thread_t {
     vector_t released_vector;
     word_t *pending_load;
     const void *pending_pc;
-    word_t *last_read;
+    word_t *last_load;
+    unsigned last_message; // that it read there
     bool waits;
     unsigned accesses;
     uint64_t steps;
@@ -546,6 +547,8 @@ load_shared(operation_t *op, word_t *word)
     oldest = oldest < run_least() ? run_least() : oldest;
     unsigned back = sequential ? 0 : run_choose(newest - oldest + 1);
     uint64_t value = read_message(word, newest - back, op->order);
+    thread->last_load = word;
+    thread->last_message = newest - back;
     add_event(op, word, value, back, true, false);
     return value;
 }
@@ -566,7 +569,6 @@ act_shared(operation_t *op, word_t *word)
     mix(&thread->seen, (uint64_t)(uintptr_t)op->pc);
     mix(&thread->seen, (uint64_t)(uintptr_t)word->at);
     run_touch((footprint_t){.reads = bit_of(word), .writes = op->action == LOAD ? 0 : bit_of(word)});
-    thread->last_read = word;
     if (op->action == LOAD) {
         return load_shared(op, word);
     }
@@ -695,7 +697,7 @@ explore_wait(void)
 {
     unsigned me = run_current();
     thread_t *thread = &threads[me];
-    if (me == 0 || thread->last_read == NULL) {
+    if (me == 0 || thread->last_load == NULL) {
         run_fail("waits for nobody");
         return;
     }
@@ -704,7 +706,7 @@ explore_wait(void)
     thread->accesses = 0;
     run_point();
     thread->waits = false;
-    word_t *word = thread->last_read;
+    word_t *word = thread->last_load;
     mix(&thread->seen, word->history.count);
     run_touch((footprint_t){.reads = bit_of(word)});
     // What has been written is seen in the end.
@@ -715,7 +717,7 @@ bool
 memory_is_ready(unsigned index)
 {
     const thread_t *thread = &threads[index];
-    return !thread->waits || thread->last_read->history.count - 1 > thread->view.at[thread->last_read->id];
+    return !thread->waits || thread->last_load->history.count - 1 > thread->last_message;
 }
 
 uint64_t

@@ -344,6 +344,30 @@ a_region_has_room_for_what_is_asked(void)
     }
 }
 
+// Not the region's address, that of its first slice: no memory below it is wasted.
+static void
+a_region_starts_where_it_is_to_be(void)
+{
+    region_t *first = start(24);
+    static const size_t sizes[] = {1, 1000};
+    size_t count = 1;
+    for (size_t align = SLICE_SIZE; align <= 64 * GIB; align *= 4) {
+        for (size_t i = 0; i < 2; i++) {
+            check(mi__region_add(sizes[i], align));
+            region_t *region = mi__region_at(count++);
+            check(is_aligned(region->base, size_max(align, CHUNK_BYTES)));
+            check(region->slices >= sizes[i]);
+            check(align <= CHUNK_BYTES || region->slices < sizes[i] + CHUNK_SLICES);
+            check(align > CHUNK_BYTES || region->slices >= first->slices);
+            check_frontier(region);
+        }
+    }
+    size_t space = address_space_bytes();
+    check(!mi__region_add(1, (size_t)1 << 47));
+    check(!mi__region_add(1, (size_t)1 << 60));
+    check_equal(address_space_bytes(), space);
+}
+
 static void
 an_impossible_region_is_refused(void)
 {
@@ -535,6 +559,7 @@ main(void)
         fresh_test(threads_may_commit_at_once),
         fresh_test(a_second_region_is_found_too),
         fresh_test(a_region_has_room_for_what_is_asked),
+        fresh_test(a_region_starts_where_it_is_to_be),
         fresh_test(an_impossible_region_is_refused),
         fresh_test(regions_end_at_the_limit),
         fresh_test(totals_are_sums),
