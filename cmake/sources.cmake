@@ -21,6 +21,7 @@ set(MI_SOURCES_COMMON
   src/alloc/free.c
   src/alloc/realloc.c
   src/front/api.c
+  src/front/deferred.c
   src/front/init.c
   src/front/new.c
   src/front/options.c

@@ -50,6 +50,17 @@
 #define MI_TSAN 0
 #endif
 
+// MI_JUMPS marks a function whose `MI_JUMP_TO f(…);` becomes a jump, so that f sees the caller's return
+// address, in unoptimized and in instrumented builds, too.
+#if defined(__clang__)
+#define MI_JUMPS __attribute__((disable_sanitizer_instrumentation))
+#define MI_JUMP_TO __attribute__((musttail)) return
+#else
+#define MI_JUMPS                                                                                             \
+    __attribute__((optimize("O2", "omit-frame-pointer"), no_sanitize("address", "thread", "undefined")))
+#define MI_JUMP_TO return
+#endif
+
 // A hint to the processor inside a loop that waits for another thread.
 static inline void
 cpu_relax(void)

@@ -15,7 +15,7 @@
 #include "alloc/fast.h"
 #include "base/atomic.h"
 #include "base/format.h"
-#include "base/hooks.h"
+#include "front/deferred.h"
 #include "front/init.h"
 #include "front/posix.h"
 #include "front/report.h"
@@ -364,36 +364,10 @@ mi_collect(bool force)
     (void)mi__collect(force);
 }
 
-static _Atomic(mi_deferred_free_fun *) deferred_free;
-static _Atomic(void *) deferred_arg;
-static _Atomic(unsigned long long) deferred_beats;
-static MI_THREAD_LOCAL bool in_deferred_free;
-
-static void
-call_deferred_free(bool force)
-{
-    // acquire: pairs with the release in mi_register_deferred_free: the function comes with its
-    // argument.
-    mi_deferred_free_fun *fun = atomic_get_acquire(&deferred_free);
-    if (fun == NULL || in_deferred_free) {
-        return;
-    }
-    in_deferred_free = true;
-    unsigned long long beat = atomic_add_relaxed(&deferred_beats, 1);
-    fun(force, beat, atomic_get_relaxed(&deferred_arg));
-    in_deferred_free = false;
-}
-
 void
 mi_register_deferred_free(mi_deferred_free_fun *fun, void *arg)
 {
-    // Never the old function with the new argument.
-    atomic_set_relaxed(&deferred_free, NULL);
-    atomic_set_relaxed(&deferred_arg, arg);
-    // release: pairs with the acquire in call_deferred_free.
-    atomic_set_release(&deferred_free, fun);
-    // Not at start-up: programs that never come here have the hook that does nothing.
-    mi__hooks.deferred_free = call_deferred_free;
+    mi__deferred_set(fun, arg);
 }
 
 void

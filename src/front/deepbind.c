@@ -21,16 +21,6 @@
 #include "base/atomic.h"
 #include "base/config.h"
 
-// A call in tail position must become a jump (D1), in unoptimized and in instrumented builds, too.
-#if defined(__clang__)
-#define JUMPS __attribute__((disable_sanitizer_instrumentation))
-#define JUMP_TO __attribute__((musttail)) return
-#else
-#define JUMPS                                                                                                \
-    __attribute__((optimize("O2", "omit-frame-pointer"), no_sanitize("address", "thread", "undefined")))
-#define JUMP_TO return
-#endif
-
 typedef void *dlopen_t(const char *file, int mode);
 
 MI_EXPORT dlopen_t dlopen;
@@ -54,7 +44,7 @@ no_dlopen(const char *file, int mode)
     return NULL;
 }
 
-JUMPS void *
+MI_JUMPS void *
 dlopen(const char *file, int mode)
 {
     dlopen_t *real = atomic_get_relaxed(&libc_dlopen);
@@ -67,7 +57,7 @@ dlopen(const char *file, int mode)
     if (!mi__conf.deepbind_keep) {
         mode &= ~RTLD_DEEPBIND;
     }
-    JUMP_TO real(file, mode);
+    MI_JUMP_TO real(file, mode);
 }
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/config.h"
 #include "base/format.h"
 #include "base/hooks.h"
+#include "front/deferred.h"
 #include "front/options.h"
 #include "front/report.h"
 #include "front/stats.h"
@@ -37,6 +38,7 @@ mi__front_first_use(void)
         mi__hooks.write_text = mi__report_write;
         mi__hooks.misuse = mi__report_misuse;
         mi__hooks.alloc_failed = mi__report_alloc_failed;
+        mi__hooks.deferred_free = mi__deferred_call;
         // Before the options: what the user asks for is done even when it costs.
         size_t cheap_log2 = highest_bit(mi__os_cheap_reserve());
         mi__conf.region_bytes_log2 = (long)size_min((size_t)mi__conf.region_bytes_log2, cheap_log2);

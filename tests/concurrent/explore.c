@@ -24,8 +24,16 @@ enum {
     NODES = 1000, // an execution with more choices is taken for one that never ends
     POOL_BYTES = 8 << 20,
     SNAPSHOT_BYTES = 64 << 20,
-    VISITS_LOG2 = 25,
+    VISITS_LOG2 = 12,
+    STATES_MAX = 40000000,
 };
+
+_Noreturn static void
+give_up(const char *what)
+{
+    fprintf(stderr, "explore: too many %s\n", what);
+    exit(2);
+}
 
 // ---- coroutines ---------------------------------------------------------------------------------------------------
 
@@ -174,6 +182,8 @@ static unsigned asked;    // the thread wants one of so many values
 static sleeper_t sleepers[EXPLORE_THREADS + 1];
 static footprint_t footprint; // of the step that runs
 static bool every;            // explore every order, also those that make no difference
+static unsigned bound;        // on preemptions; 0: none
+static unsigned preemptions;  // so far
 
 typedef enum outcome_t {
     RUN_GOES_ON,
@@ -217,23 +227,58 @@ typedef struct visit_t {
     uint8_t least[EXPLORE_THREADS + 1]; // the oldest message that was explored; 255: none
 } visit_t;
 
-static visit_t *visits; // a hash table
+static visit_t *visits; // a hash table that grows
+static unsigned visits_log2;
 static unsigned long visits_used;
 static bool ended_anew;
+
+static visit_t *
+find_visit(uint64_t signature)
+{
+    size_t slot = (size_t)(signature >> (64 - visits_log2));
+    while (visits[slot].signature != 0 && visits[slot].signature != signature) {
+        slot = (slot + 1) & (((size_t)1 << visits_log2) - 1);
+    }
+    return &visits[slot];
+}
+
+static void
+clear_visits(unsigned log2)
+{
+    visits_log2 = log2;
+    visits_used = 0;
+    visits = calloc((size_t)1 << log2, sizeof *visits);
+    if (visits == NULL) {
+        give_up("memory for states");
+    }
+}
+
+static void
+grow_visits(void)
+{
+    visit_t *old = visits;
+    size_t count = (size_t)1 << visits_log2;
+    clear_visits(visits_log2 + 2);
+    for (size_t i = 0; i < count; i++) {
+        if (old[i].signature != 0) {
+            *find_visit(old[i].signature) = old[i];
+            visits_used++;
+        }
+    }
+    free(old);
+}
 
 static visit_t *
 visit_of(uint64_t signature)
 {
     signature += signature == 0;
-    size_t slot = (size_t)(signature >> (64 - VISITS_LOG2));
-    while (visits[slot].signature != 0 && visits[slot].signature != signature) {
-        slot = (slot + 1) % ((size_t)1 << VISITS_LOG2);
+    if (visits_used > ((unsigned long)1 << visits_log2) / 4 * 3) {
+        grow_visits();
     }
-    visit_t *visit = &visits[slot];
+    visit_t *visit = find_visit(signature);
     if (visit->signature == 0) {
-        if (++visits_used > ((unsigned long)1 << VISITS_LOG2) / 4 * 3) {
-            fprintf(stderr, "explore: too many states\n");
-            exit(2);
+        if (++visits_used > STATES_MAX) {
+            give_up("states");
         }
         visit->signature = signature;
         memset(visit->least, 255, sizeof visit->least);
@@ -251,7 +296,11 @@ least_of(const sleeper_t *sleeper)
 static unsigned
 unexplored(unsigned ready)
 {
-    visit_t *visit = visit_of(memory_signature());
+    uint64_t signature = memory_signature();
+    if (bound != 0) {
+        signature ^= (last << 8 | preemptions) * UINT64_C(0x9E3779B97F4A7C15);
+    }
+    visit_t *visit = visit_of(signature);
     unsigned left = 0;
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
         uint8_t least = least_of(&sleepers[i]);
@@ -327,10 +376,12 @@ wake(unsigned stepped)
     sleepers[stepped] = (sleeper_t){.sleep = AWAKE};
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
         sleeper_t *sleeper = &sleepers[i];
-        if (every) {
+        // With a bound, an order may be left out and another one that comes to the same may not.
+        if (every || bound != 0) {
             sleeper->sleep = AWAKE;
+            continue;
         }
-        if (fibers[i].ended || i == stepped || every) {
+        if (fibers[i].ended || i == stepped) {
             continue;
         }
         uint64_t load = memory_pending_load(i);
@@ -356,8 +407,7 @@ static void
 put(const void *p, size_t size)
 {
     if (snapshots_used + size > SNAPSHOT_BYTES) {
-        fprintf(stderr, "explore: too many snapshots\n");
-        exit(2);
+        give_up("snapshots");
     }
     memcpy(snapshots + snapshots_used, p, size);
     snapshots_used += size;
@@ -385,6 +435,7 @@ save(node_t *node)
     put(&footprint, sizeof footprint);
     put(&last, sizeof last);
     put(&stepping, sizeof stepping);
+    put(&preemptions, sizeof preemptions);
     put(&pool_used, sizeof pool_used);
     put(private_at, private_size);
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
@@ -395,8 +446,7 @@ save(node_t *node)
     snapshots_used = (snapshots_used + 15) & ~(size_t)15;
     size_t size = memory_save_size();
     if (snapshots_used + size > SNAPSHOT_BYTES) {
-        fprintf(stderr, "explore: too many snapshots\n");
-        exit(2);
+        give_up("snapshots");
     }
     memory_save(snapshots + snapshots_used);
     snapshots_used = (snapshots_used + size + 15) & ~(size_t)15;
@@ -411,6 +461,7 @@ restore(const node_t *node)
     from = get(&footprint, from, sizeof footprint);
     from = get(&last, from, sizeof last);
     from = get(&stepping, from, sizeof stepping);
+    from = get(&preemptions, from, sizeof preemptions);
     from = get(&pool_used, from, sizeof pool_used);
     from = get(private_at, from, private_size);
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
@@ -440,6 +491,7 @@ static void
 follow(node_t *node)
 {
     if (!node->is_value) {
+        preemptions += last != 0 && node->chosen != last && !fibers[last].ended && memory_is_ready(last);
         last = node->chosen;
         stepping = (unsigned)(node - nodes);
         memcpy(sleepers, node->sleepers, sizeof sleepers);
@@ -498,6 +550,9 @@ choose_thread(void)
         end_execution();
         return;
     }
+    if (bound != 0 && preemptions == bound && (ready >> last & 1) != 0) {
+        ready = 1U << last;
+    }
     ready = unexplored(ready);
     unsigned chosen = first_awake(ready, sleepers, last);
     if (chosen == 0) {
@@ -522,7 +577,7 @@ static void
 start_threads(const scenario_t *scenario)
 {
     outcome = RUN_GOES_ON;
-    asked = last = node_count = 0;
+    asked = last = node_count = preemptions = 0;
     snapshots_used = 0;
     memset(sleepers, 0, sizeof sleepers);
     memory_start();
@@ -578,8 +633,7 @@ explore_alloc(size_t size)
     memory_note_alloc();
     size_t start = (pool_used + 127) & ~(size_t)127;
     if (start + size > POOL_BYTES) {
-        fprintf(stderr, "explore: out of memory\n");
-        exit(2);
+        give_up("allocations");
     }
     pool_used = start + size;
     return pool + start;
@@ -640,8 +694,8 @@ search(const scenario_t *scenario, totals_t *totals)
     uint64_t own;
     memcpy(&own, private_at, private_size);
     *totals = (totals_t){0};
-    memset(visits, 0, sizeof *visits << VISITS_LOG2);
-    visits_used = 0;
+    free(visits);
+    clear_visits(VISITS_LOG2);
     node_count = 0;
     start_threads(scenario);
     for (;;) {
@@ -688,6 +742,9 @@ explore(const scenario_t *scenario)
         how = search(scenario, &totals);
     }
     bool passed = how != RUN_FAILED;
+    if (bound != 0) {
+        printf("[at most %u preemptions] ", bound);
+    }
     printf("%-44s %9lu executions, %9lu cut short, %9lu distinct, %9lu states, %6.1f s  %s\n", scenario->name, totals.ended, totals.cut, totals.distinct, visits_used,
            seconds_now() - start, passed ? "ok" : "FAILED");
     if (!passed) {
@@ -729,6 +786,8 @@ explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
             with_long = true;
         } else if (strcmp(argv[i], "--sc") == 0) {
             memory_sequential();
+        } else if (strncmp(argv[i], "--bound=", 8) == 0) {
+            bound = (unsigned)atoi(argv[i] + 8);
         } else if (strcmp(argv[i], "--every") == 0) {
             every = true;
         } else if (argv[i][0] != '-') {
@@ -741,7 +800,6 @@ explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
     stacks = map((EXPLORE_THREADS + 1) * STACK_BYTES);
     pool = map(POOL_BYTES);
     snapshots = map(SNAPSHOT_BYTES);
-    visits = map(sizeof *visits << VISITS_LOG2);
     unsigned passed = 0, failed = 0;
     for (size_t i = 0; i < count; i++) {
         const scenario_t *scenario = &scenarios[i];

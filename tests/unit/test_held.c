@@ -300,6 +300,44 @@ held_blocks_serve_the_thread(void)
     }
 }
 
+static void
+check_held(size_t held_expected, size_t lent_expected)
+{
+    size_t held;
+    size_t lent;
+    mi__held_count(mi__thread_heap, sizeclass_of(block_size), &held, &lent);
+    check_equal(held, held_expected);
+    check_equal(lent, lent_expected);
+}
+
+static void *
+count_held(void *arg)
+{
+    check_held(0, 0);
+    bind_heap();
+    check_held(0, 0);
+    free_all();
+    check_held(block_count, 0);
+    for (size_t i = 1; i <= block_count; i++) {
+        check(mi__alloc(block_size) != NULL);
+        check_held(0, block_count - i);
+    }
+    mi__free(blocks[0]);
+    mi__free(blocks[1]);
+    check_held(2, 0);
+    mi__held_flush(mi__thread_heap);
+    check_held(0, 0);
+    return arg;
+}
+
+static void
+what_is_held_and_lent_is_known(void)
+{
+    start();
+    give_out(500, 10);
+    run_thread(count_held, NULL);
+}
+
 static void *
 borrow_behind_a_page(void *arg)
 {
@@ -563,6 +601,7 @@ main(void)
         fresh_test(all_classes_together_are_bounded),
         fresh_test(chains_are_sorted_by_page),
         fresh_test(held_blocks_serve_the_thread),
+        fresh_test(what_is_held_and_lent_is_known),
         fresh_test(a_stand_in_steps_aside),
         fresh_test(what_is_lent_goes_home_too),
         fresh_test(a_thread_may_end_with_a_stand_in),

@@ -495,6 +495,34 @@ singletons_know_zero(void)
 }
 
 static void
+all_of_a_singleton_is_around_its_slices(void)
+{
+    start();
+    bool zero;
+    page_t *ordinary = new_page(CLASS_COUNT - 1);
+    page_t *page = new_singleton(1000000, SLICE_SIZE, &zero);
+    page_t *small = new_page(0);
+    for (size_t offset = 0; offset < page->slices * SLICE_SIZE; offset += 10000) {
+        check(mi__page_around(page->start + offset) == page);
+    }
+    check(mi__page_around(page->start + page->slices * SLICE_SIZE - 1) == page);
+    // Shrunk, it is not around what it gave back; nor is a page that lies before free slices.
+    check(mi__page_resize_singleton(page, 3));
+    check(mi__page_around(page->start + 3 * SLICE_SIZE - 1) == page);
+    check(mi__page_around(page->start + 3 * SLICE_SIZE) == NULL);
+    check(mi__page_around(small->start + SLICE_SIZE) == NULL);
+    for (size_t i = 0; i < MEDIUM_PAGE_SLICES; i++) {
+        check(mi__page_around(ordinary->start + i * SLICE_SIZE + 1) == ordinary);
+    }
+    check(mi__page_release_singleton(page));
+    check(mi__page_around(page->start) == NULL);
+    check(mi__page_around(page->start + SLICE_SIZE) == NULL);
+    int local;
+    check(mi__page_around(NULL) == NULL && mi__page_around(&local) == NULL);
+    check(mi__page_around(mi__region_at(0)->base - 1) == NULL);
+}
+
+static void
 singletons_are_aligned(void)
 {
     start();
@@ -636,6 +664,7 @@ main(void)
         fresh_test(blocks_are_found_from_inside),
         fresh_test(singletons_of_all_sizes),
         fresh_test(singletons_know_zero),
+        fresh_test(all_of_a_singleton_is_around_its_slices),
         fresh_test(singletons_are_aligned),
         fresh_test(a_second_release_is_refused),
         fresh_test(of_many_releases_one_wins),
