@@ -14,8 +14,12 @@
 enum {
     GUARD_BYTES = 64 * 1024, // between the parts of a region; a multiple of every OS page size
     STEP_CHUNKS_MAX = 16,    // the frontier moves by at most this many chunks (64 MiB) beyond what is asked
+    ADD_CHEAP_TIMES = 16,    // a region that is needed may be this much larger than one in advance
     STEP_SHARE = 8,          // and by this share of what is committed
 };
+
+// No block is larger, and no alignment: more than any machine has, less than would use up the address space.
+#define ADD_BYTES_MAX ((size_t)1 << (sizeof(size_t) == 8 ? 45 : 31))
 
 MI_ALIGNED(64) region_first_t mi__region_first;
 
@@ -161,6 +165,10 @@ bool
 mi__region_add(size_t slices, size_t align)
 {
     size_t least = align_up(slices, CHUNK_SLICES);
+    size_t bytes = size_max(least << SLICE_SHIFT, align > CHUNK_BYTES ? 2 * align : 0);
+    if (bytes > ADD_BYTES_MAX || bytes / ADD_CHEAP_TIMES > mi__os_cheap_reserve()) {
+        return false;
+    }
     // One for a huge alignment is made to measure: its slices start where the block is to be.
     size_t want = align > CHUNK_BYTES ? least : size_max(least, regions[0].slices);
     region_t fresh = {0};

@@ -7,7 +7,7 @@
 #include "base/config.h"
 
 conf_t mi__conf = {
-    .purge_delay_ms = 100,
+    .purge_delay_ms = 400,
     .region_bytes_log2 = 40,
     .held_bytes = 32 * 1024,
     .errors = ERRORS_BY_KIND,

@@ -39,7 +39,7 @@ const option_t mi__options[] = {
      "lines about errors that are printed at most; -1: all"},
     {"max_warnings", NULL, OPTION_NUMBER, NULL, -1, INT_MAX, 32, AT(max_warnings),
      "lines about warnings that are printed at most; -1: all"},
-    {"purge_delay", "reset_delay", OPTION_NUMBER, NULL, -1, INT_MAX, 100, AT(purge_delay_ms),
+    {"purge_delay", "reset_delay", OPTION_NUMBER, NULL, -1, INT_MAX, 400, AT(purge_delay_ms),
      "milliseconds after which free memory goes back to the system; 0: at once, -1: never"},
     {"region_size", NULL, OPTION_POWER, NULL, REGION_LOG2_MIN, REGION_LOG2_MAX, 40, AT(region_bytes_log2),
      "address space to reserve at the start; it is halved until the system grants it"},

@@ -189,7 +189,7 @@ numbers(void **state)
         char entry[64];
         snprintf(entry, sizeof entry, "MIMALLOC_PURGE_DELAY=%s", wrong[i]);
         LOAD(entry);
-        assert_int_equal(loaded.conf.purge_delay_ms, 100);
+        assert_int_equal(loaded.conf.purge_delay_ms, 400);
         assert_non_null(strstr(loaded.said, "is not understood"));
     }
 }
@@ -254,7 +254,7 @@ values_of_more_than_64_characters_are_refused(void **state)
     assert_int_equal(loaded.conf.purge_delay_ms, 0);
     entry[name + 64] = '0';
     LOAD(entry);
-    assert_int_equal(loaded.conf.purge_delay_ms, 100);
+    assert_int_equal(loaded.conf.purge_delay_ms, 400);
     assert_non_null(strstr(loaded.said, "is not understood"));
 }
 
@@ -268,7 +268,7 @@ a_bad_value_gets_one_clear_line(void **state)
     assert_string_equal(
         loaded.said,
         "mimalloc: warning: MIMALLOC_PURGE_DELAY=\"soon\" is not understood: an integer from -1 to "
-        "2147483647 is accepted; 100 is used\n");
+        "2147483647 is accepted; 400 is used\n");
     LOAD("mimalloc_show_stats=maybe");
     assert_string_equal(loaded.said,
                         "mimalloc: warning: MIMALLOC_SHOW_STATS=\"maybe\" is not understood: 0, off, no, "
@@ -341,7 +341,7 @@ before_the_environment_is_there_nothing_is_settled(void **state)
     char **before = environ;
     environ = NULL;
     mi__options_load();
-    assert_int_equal(mi__options_get(option("purge_delay")), 100);
+    assert_int_equal(mi__options_get(option("purge_delay")), 400);
     environ = before;
 }
 

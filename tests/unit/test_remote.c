@@ -249,7 +249,7 @@ pages_with_inner_slices_move(void)
 
 // ---- under contention -----------------------------------------------------------------------
 
-enum { PUSHERS = 3, ROUNDS = 40 };
+enum { PUSHERS = 3, ROUNDS = 16 };
 static page_t *shared_page;
 static block_t *shares[PUSHERS][BLOCKS_MAX];
 static size_t share_counts[PUSHERS];
