@@ -18,10 +18,13 @@ enum {
     STEP_SHARE = 8,          // and by this share of what is committed
 };
 
-// No block is larger, and no alignment: more than any machine has, less than would use up the address space.
+// No block is larger, and no alignment: more than any machine has, less than would use up the
+// address space.
 #define ADD_BYTES_MAX ((size_t)1 << (sizeof(size_t) == 8 ? 45 : 31))
 
-MI_ALIGNED(64) region_first_t mi__region_first;
+// Until there is a region, no address may seem to be in it: not even NULL, to a thread that sees
+// the frontier before the base.
+MI_ALIGNED(64) region_first_t mi__region_first = {.base = (uintptr_t)1 << (8 * sizeof(uintptr_t) - 1)};
 
 static region_t regions[REGION_MAX];
 // A slot is taken by raising `taken`; `ready[i]` says that slot i may be read.
@@ -41,7 +44,8 @@ header_bytes(size_t slices)
            GUARD_BYTES;
 }
 
-// Lays a region with `slices` slices into fresh address space; slices start at a multiple of `align`.
+// Lays a region with `slices` slices into fresh address space; slices start at a multiple of
+// `align`.
 static bool
 reserve_region(region_t *region, size_t slices, size_t align)
 {
@@ -152,8 +156,8 @@ mi__region_init(void)
         return false;
     }
     raise_frontier(&region->committed, least);
-    mi__region_first.base = (uintptr_t)region->base;
-    mi__region_first.descriptors = (uintptr_t)region->descriptors;
+    OWNER_SET(mi__region_first.base, (uintptr_t)region->base);
+    OWNER_SET(mi__region_first.descriptors, (uintptr_t)region->descriptors);
     raise_first(least << SLICE_SHIFT);
     atomic_set_relaxed(&taken, 1);
     // release: the region's fields; pairs with the acquire in mi__region_at.

@@ -276,16 +276,16 @@ bool
 mi__slices_claim(size_t count, size_t align, slice_run_t *run)
 {
     ASSERT(count > 0 && align >= SLICE_SIZE && is_power_of_two(align));
-    bool refused = false;
-    if (likely(claim_somewhere(count, align, run, &refused))) {
-        return true;
-    }
-    // More address space does not help where the system has no memory.
     const size_t most = SIZE_MAX / 8;
-    if (refused || count > most >> SLICE_SHIFT || align > most) {
-        return false;
+    bool refused = false;
+    while (unlikely(!claim_somewhere(count, align, run, &refused))) {
+        // More address space does not help where the system has no memory. Where it does, others may
+        // use up a new region before we come to it: there are not many.
+        if (refused || count > most >> SLICE_SHIFT || align > most || !mi__region_add(count, align)) {
+            return false;
+        }
     }
-    return mi__region_add(count, align) && claim_somewhere(count, align, run, &refused);
+    return true;
 }
 
 bool

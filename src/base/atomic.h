@@ -5,7 +5,7 @@
 // Fields that their owner writes on the fast path, and that others may look at as a hint, are plain
 // fields written with OWNER_SET and read by others with HINT_GET: plain moves in a normal build,
 // relaxed atomics under ThreadSanitizer, so that the tool sees the code's claim that staleness is
-// harmless. HOT_GET is HINT_GET for the one place where the compiler must be free to compare with
+// harmless. HOT_GET is HINT_GET for the places where the compiler must be free to compare with
 // memory: an atomic load always takes a register.
 //
 // Owns:        nothing

@@ -39,7 +39,7 @@ count_page(census_t *census, page_t *page)
     size_t waiting = size_min(mi__page_blocks_free(page), granted);
     row->live += granted - waiting;
     row->live_bytes += (granted - waiting) * row->block_size;
-    row->allocated -= waiting;
+    row->allocated -= size_min(waiting, row->allocated);
     return slices;
 }
 
@@ -54,9 +54,18 @@ count_region(census_t *census, region_t *region)
     }
 }
 
-// What a heap has granted, and what it holds back of other heaps' pages: counted as live by those.
 static void
-count_heap(census_t *census, const thread_heap_t *heap)
+count_granted(census_t *census, const thread_heap_t *heap)
+{
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        census->classes[i].allocated += HINT_GET(heap->granted[i]);
+    }
+    census->classes[CLASS_COUNT].allocated += HINT_GET(heap->singletons);
+}
+
+// What a heap holds back of other heaps' pages, which count it as live.
+static void
+discount_held(census_t *census, const thread_heap_t *heap)
 {
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         census_class_t *row = &census->classes[i];
@@ -66,9 +75,8 @@ count_heap(census_t *census, const thread_heap_t *heap)
         size_t not_live = size_min(held + lent, row->live);
         row->live -= not_live;
         row->live_bytes -= not_live * row->block_size;
-        row->allocated += HINT_GET(heap->granted[i]) - lent;
+        row->allocated -= size_min(lent, row->allocated);
     }
-    census->classes[CLASS_COUNT].allocated += HINT_GET(heap->singletons);
 }
 
 static void
@@ -91,11 +99,14 @@ mi__census_take(census_t *census)
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         census->classes[i].block_size = sizeclass_block_size(i);
     }
-    for (size_t r = 0, n = mi__region_count(); r < n; r++) {
-        count_region(census, mi__region_at(r));
+    for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
+        count_granted(census, heap);
+    }
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        count_region(census, mi__region_at(i));
     }
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
-        count_heap(census, heap);
+        discount_held(census, heap);
     }
     add_up(census);
     mi__registry_count(&census->threads_peak, &census->threads);
