@@ -107,7 +107,8 @@ static thread_t threads[THREADS];
 static const void *busy[BUSY]; // loads whose steps also write
 static size_t busy_used;
 static view_t fences;
-static uint64_t side_order; // of fences and allocations: a hash
+static uint64_t fence_order; // hashes of who did it
+static uint64_t alloc_order;
 static cell_t cells[CELLS];
 static unsigned cells_used;
 static word_t words[WORDS];
@@ -681,7 +682,7 @@ act_fence(int order, const void *pc)
         join_vector(&thread->vector, &thread->acquired_vector);
     }
     if (order == __ATOMIC_SEQ_CST) {
-        mix(&side_order, ++thread->steps << 8 | me);
+        mix(&fence_order, ++thread->steps << 8 | me);
         join_view(&thread->view, &fences);
         fences = thread->view;
     }
@@ -752,7 +753,7 @@ memory_start(void)
     retired_used = trace_used = 0;
     memset(threads, 0, sizeof threads);
     memset(&fences, 0, sizeof fences);
-    side_order = 0;
+    fence_order = alloc_order = 0;
     for (unsigned i = 1; i < THREADS; i++) {
         threads[i].vector.at[i] = 1;
     }
@@ -764,7 +765,8 @@ memory_start(void)
 uint64_t
 memory_signature(void)
 {
-    uint64_t hash = side_order;
+    uint64_t hash = fence_order;
+    mix(&hash, alloc_order);
     for (unsigned i = 1; i < THREADS; i++) {
         mix(&hash, threads[i].seen);
     }
@@ -778,14 +780,15 @@ memory_signature(void)
 void
 memory_note_alloc(void)
 {
-    mix(&side_order, run_current());
+    mix(&alloc_order, run_current());
 }
 
 // What changes in the course of an execution, the undo log apart.
 typedef struct saved_t {
     thread_t threads[THREADS];
     view_t fences;
-    uint64_t side_order;
+    uint64_t fence_order;
+    uint64_t alloc_order;
     size_t retired_used;
     size_t trace_used;
     size_t logged;
@@ -804,7 +807,8 @@ memory_save(void *p)
     saved_t *saved = p;
     memcpy(saved->threads, threads, sizeof threads);
     saved->fences = fences;
-    saved->side_order = side_order;
+    saved->fence_order = fence_order;
+    saved->alloc_order = alloc_order;
     saved->retired_used = retired_used;
     saved->trace_used = trace_used;
     saved->logged = logged;
@@ -819,7 +823,8 @@ memory_restore(const void *p)
     const saved_t *saved = p;
     memcpy(threads, saved->threads, sizeof threads);
     fences = saved->fences;
-    side_order = saved->side_order;
+    fence_order = saved->fence_order;
+    alloc_order = saved->alloc_order;
     retired_used = saved->retired_used;
     trace_used = saved->trace_used;
     memory_undo(saved->logged);

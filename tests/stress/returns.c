@@ -10,7 +10,6 @@
 // resident memory must come back to within 10 MB of what it was, after one call that asks for it.
 #include "harness.h"
 
-
 enum { MAX_BLOCKS = 1000000, MAX_LEFT_KIB = 10 * 1000 };
 
 static unsigned char *blocks[MAX_BLOCKS];
