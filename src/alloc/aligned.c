@@ -9,7 +9,6 @@
 // Threads:     any
 // Not here:    exported names → front/api.c, front/posix.c
 #include <errno.h>
-#include <string.h>
 
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
@@ -17,22 +16,11 @@
 #include "base/bits.h"
 
 static void *
-aligned_large(size_t size, size_t align, bool zeroed)
-{
-    bool zero;
-    void *p = mi__alloc_large(size, align, &zero);
-    if (p != NULL && zeroed && !zero) {
-        memset(p, 0, align_up(size, SLICE_SIZE));
-    }
-    return p;
-}
-
-static void *
 aligned_at_start(size_t size, size_t align, bool zeroed)
 {
     size_t rounded = size_max(size, 1);
     if (align > SLICE_SIZE || size > BLOCK_MAX || (rounded = align_up(rounded, align)) > BLOCK_MAX) {
-        return aligned_large(size_max(size, 1), align, zeroed);
+        return mi__alloc_large(size_max(size, 1), align, zeroed);
     }
     return zeroed ? fast_alloc_zeroed(rounded) : fast_alloc(rounded);
 }
@@ -60,7 +48,7 @@ aligned_inside(size_t size, size_t align, size_t lead, bool zeroed)
     if (block != NULL && !mark_interior(block)) {
         // A block of another thread's page that was lent to us. A singleton has no such owner.
         mi__free(block);
-        block = aligned_large(size + lead, align, zeroed);
+        block = mi__alloc_large(size + lead, align, zeroed);
         if (block != NULL) {
             (void)mark_interior(block);
         }

@@ -28,17 +28,19 @@ fail(size_t size)
 }
 
 void *
-mi__alloc_large(size_t size, size_t align, bool *zero)
+mi__alloc_large(size_t size, size_t align, bool zeroed)
 {
     if (unlikely(size > PTRDIFF_MAX || align > PTRDIFF_MAX / 2)) {
         return fail(size);
     }
-    thread_heap_t *heap = mi__thread_heap_beat();
-    page_t *page = heap != NULL ? mi__page_new_singleton(size, align, zero) : NULL;
+    bool zero;
+    page_t *page = mi__thread_heap_singleton(size, align, &zero);
     if (unlikely(page == NULL)) {
         return fail(size);
     }
-    OWNER_SET(heap->singletons, heap->singletons + 1);
+    if (zeroed && !zero) {
+        mi__page_zero_singleton(page);
+    }
     return page->start;
 }
 
@@ -52,10 +54,10 @@ alloc_block(size_t size, bool *zero)
 void *
 mi__alloc_slow(size_t size)
 {
-    bool zero;
     if (unlikely(size > BLOCK_MAX)) {
-        return mi__alloc_large(size, SLICE_SIZE, &zero);
+        return mi__alloc_large(size, SLICE_SIZE, false);
     }
+    bool zero;
     block_t *block = thread_heap_swap(mi__thread_heap, thread_heap_page(mi__thread_heap, size));
     return likely(block != NULL) ? block : alloc_block(size, &zero);
 }
@@ -63,14 +65,10 @@ mi__alloc_slow(size_t size)
 void *
 mi__alloc_zeroed_slow(size_t size)
 {
-    bool zero;
     if (size > BLOCK_MAX) {
-        void *p = mi__alloc_large(size, SLICE_SIZE, &zero);
-        if (p != NULL && !zero) {
-            memset(p, 0, align_up(size, SLICE_SIZE));
-        }
-        return p;
+        return mi__alloc_large(size, SLICE_SIZE, true);
     }
+    bool zero;
     block_t *block = alloc_block(size, &zero);
     if (block != NULL) {
         memset(block, 0, zero ? sizeof *block : sizeclass_block_size(sizeclass_of(size)));

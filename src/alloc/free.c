@@ -18,8 +18,10 @@ free_singleton(page_t *page, void *p, uintptr_t word)
 {
     if (unlikely(p != page->start && (word & OWNER_INTERIOR) == 0)) {
         mi__hooks.misuse(MISUSE_FREE_INTERIOR, "free", p);
-    } else if (unlikely(!mi__page_release_singleton(page))) {
+    } else if (unlikely(!mi__page_retire_singleton(page))) {
         mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", p);
+    } else {
+        mi__thread_heap_return_singleton(mi__thread_heap, page);
     }
 }
 

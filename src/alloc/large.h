@@ -9,8 +9,8 @@
 
 #include "base/platform.h"
 
-// A block of at least `size` bytes at a multiple of `align` (a power of two). NULL with errno =
-// ENOMEM when there is no memory. `*zero` tells whether all of it is zero.
-MI_NODISCARD void *mi__alloc_large(size_t size, size_t align, bool *zero);
+// A block of at least `size` bytes at a multiple of `align` (a power of two), all usable bytes zero
+// when asked. NULL with errno = ENOMEM when there is no memory.
+MI_NODISCARD void *mi__alloc_large(size_t size, size_t align, bool zeroed);
 
 #endif

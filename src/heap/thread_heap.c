@@ -13,7 +13,10 @@
 #include "heap/held.h"
 #include "heap/registry.h"
 
-enum { SINGLETON_BEATS = 16 }; // a singleton weighs as much as this many refills
+enum {
+    SINGLETON_BEATS = 16, // a singleton weighs as much as this many refills
+    KEPT_SLICES_MAX = 16, // larger singletons are released at once (1 MiB)
+};
 
 const page_t mi__page_none = {0};
 
@@ -175,9 +178,19 @@ behind_stand_in(thread_heap_t *heap, unsigned class, page_t *serving)
                                                            : serving;
 }
 
+static void
+release_kept(thread_heap_t *heap)
+{
+    if (heap->kept != NULL) {
+        mi__page_release(heap->kept);
+        heap->kept = NULL;
+    }
+}
+
 void
 mi__thread_heap_collect(thread_heap_t *heap)
 {
+    release_kept(heap);
     mi__held_flush(heap);
     mi__thread_heap_drain(heap);
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
@@ -280,6 +293,7 @@ count_beats(thread_heap_t *heap, uint32_t beats)
     uint32_t before = heap->beat;
     heap->beat = before + beats;
     if (unlikely(before / HEAP_RARE_BEAT != heap->beat / HEAP_RARE_BEAT)) {
+        release_kept(heap);
         mi__thread_heap_drain(heap);
         (void)mi__purge_poll(false);
         mi__hooks.deferred_free(false);
@@ -306,8 +320,8 @@ mi__thread_heap_alloc(size_t size, bool *zero)
     return page_pop(page, page->free);
 }
 
-thread_heap_t *
-mi__thread_heap_beat(void)
+page_t *
+mi__thread_heap_singleton(size_t size, size_t align, bool *zero)
 {
     thread_heap_t *heap = mi__thread_heap;
     if (unlikely(thread_heap_is_none(heap))) {
@@ -317,5 +331,30 @@ mi__thread_heap_beat(void)
         }
     }
     count_beats(heap, SINGLETON_BEATS);
-    return heap;
+    size_t slices = divide_up(size, SLICE_SIZE);
+    page_t *page = heap->kept;
+    if (page != NULL && page->slices == slices && align <= SLICE_SIZE) {
+        heap->kept = NULL;
+        mi__page_reuse_singleton(page);
+        *zero = false;
+    } else {
+        page = mi__page_new_singleton(size, align, zero);
+        if (page == NULL) {
+            return NULL;
+        }
+        heap->kept_slices = slices;
+    }
+    OWNER_SET(heap->singletons, heap->singletons + 1);
+    return page;
+}
+
+void
+mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page)
+{
+    if (thread_heap_is_none(heap) || page->slices != heap->kept_slices || page->slices > KEPT_SLICES_MAX) {
+        mi__page_release(page);
+        return;
+    }
+    release_kept(heap);
+    heap->kept = page;
 }

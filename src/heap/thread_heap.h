@@ -50,6 +50,8 @@ typedef struct thread_heap_t {
     page_queue_t queues[CLASS_COUNT];
     uint64_t granted
         [CLASS_COUNT]; // blocks put on `free` lists since the start: allocations, but for those still on them
+    page_t *kept;      // a retired singleton, for the next one of its size; or NULL
+    size_t kept_slices;  // slices of the singleton made last: what is worth keeping
     uint64_t singletons; // singletons handed out since the start
     struct held_t *held; // foreign blocks; NULL until the first
     uint32_t beat;       // slow-path calls
@@ -95,9 +97,13 @@ thread_heap_is_none(const thread_heap_t *heap)
 // block's first word is zero.
 MI_NODISCARD block_t *mi__thread_heap_alloc(size_t size, bool *zero);
 
-// A beat of the slow path for a singleton that is about to be made. Binds a heap like
-// mi__thread_heap_alloc; NULL when there is no memory for one.
-MI_NODISCARD thread_heap_t *mi__thread_heap_beat(void);
+// A singleton with at least `size` bytes at a multiple of `align`, counted. Binds a heap like
+// mi__thread_heap_alloc. NULL when there is no memory. `*zero` tells whether all of it is zero.
+MI_NODISCARD page_t *mi__thread_heap_singleton(size_t size, size_t align, bool *zero);
+
+// Takes back a singleton that the thread has retired: it is released, or kept when it is of the size
+// that the thread made last. Works for the heap of threads that have none, too.
+void mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page);
 
 // The last block of a queued page of this heap came home.
 void mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page);

@@ -12,6 +12,9 @@
 #include "base/check.h"
 #include "os/os.h"
 
+// Bytes. Below it a page fault for every OS page that is touched costs more than clearing them all.
+enum { ZERO_BY_PURGE_MIN = 4 * 1024 * 1024 };
+
 static void
 set_owner(page_t *page, uintptr_t word)
 {
@@ -83,13 +86,15 @@ void
 mi__page_release(page_t *page)
 {
     ASSERT(page->used == 0);
-    mark_inner_slices(page, 0);
-    set_owner(page, 0);
+    if (page->block_size != 0) {
+        mark_inner_slices(page, 0);
+        set_owner(page, 0);
+    }
     mi__slices_release(page->start, page->slices);
 }
 
 bool
-mi__page_release_singleton(page_t *page)
+mi__page_retire_singleton(page_t *page)
 {
     uintptr_t word = page_owner(page);
     // The word decides between two frees of the same block. acquire: pairs with the release of the
@@ -97,8 +102,24 @@ mi__page_release_singleton(page_t *page)
     if ((word & OWNER_SINGLETON) == 0 || !atomic_cas_strong_acquire(&page->owner, &word, 0)) {
         return false;
     }
-    mi__slices_release(page->start, page->slices);
+    page->used = 0;
     return true;
+}
+
+void
+mi__page_reuse_singleton(page_t *page)
+{
+    page->used = 1;
+    set_owner(page, OWNER_SINGLETON);
+}
+
+void
+mi__page_zero_singleton(page_t *page)
+{
+    size_t bytes = page->slices << SLICE_SHIFT;
+    if (bytes < ZERO_BY_PURGE_MIN || !mi__os_purge(page->start, bytes)) {
+        memset(page->start, 0, bytes);
+    }
 }
 
 uint32_t

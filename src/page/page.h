@@ -81,9 +81,14 @@ MI_NODISCARD page_t *mi__page_new_singleton(size_t size, size_t align, bool *zer
 // (remote_is_quiet).
 void mi__page_release(page_t *page);
 
-// Releases a singleton, from any thread. False when another thread was faster, that is, on a double
-// free.
-MI_NODISCARD bool mi__page_release_singleton(page_t *page);
+// Takes a singleton out of use, from any thread; its slices stay claimed until it is released, or
+// used again. False when another thread was faster, that is, on a double free.
+MI_NODISCARD bool mi__page_retire_singleton(page_t *page);
+void mi__page_reuse_singleton(page_t *page);
+
+// Makes a fresh singleton all zero, in the way that costs less: large ones by giving their memory
+// back to the system, since much of what is asked for zeroed is never touched.
+void mi__page_zero_singleton(page_t *page);
 
 // Grants the next few fresh blocks: threads them onto `free`, which is empty. Returns how many; 0
 // when the page has none left.

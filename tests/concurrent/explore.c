@@ -182,8 +182,8 @@ static unsigned asked;    // the thread wants one of so many values
 static sleeper_t sleepers[EXPLORE_THREADS + 1];
 static footprint_t footprint; // of the step that runs
 static bool every;            // explore every order, also those that make no difference
-static unsigned bound;        // on preemptions; 0: none
-static unsigned preemptions;  // so far
+static unsigned bound;        // on surprises; 0: none
+static unsigned surprises;    // so far: a thread that could go on stood back, or a load returned an old value
 
 typedef enum outcome_t {
     RUN_GOES_ON,
@@ -298,7 +298,7 @@ unexplored(unsigned ready)
 {
     uint64_t signature = memory_signature();
     if (bound != 0) {
-        signature ^= (last << 8 | preemptions) * UINT64_C(0x9E3779B97F4A7C15);
+        signature ^= (last << 8 | surprises) * UINT64_C(0x9E3779B97F4A7C15);
     }
     visit_t *visit = visit_of(signature);
     unsigned left = 0;
@@ -315,7 +315,7 @@ unexplored(unsigned ready)
 unsigned
 run_choose(unsigned options)
 {
-    if (options > 1) {
+    if (options > 1 && (bound == 0 || surprises < bound)) {
         asked = options;
         explore_switch(&fibers[running].sp, scheduler_sp);
         return nodes[node_count - 1].chosen;
@@ -435,7 +435,7 @@ save(node_t *node)
     put(&footprint, sizeof footprint);
     put(&last, sizeof last);
     put(&stepping, sizeof stepping);
-    put(&preemptions, sizeof preemptions);
+    put(&surprises, sizeof surprises);
     put(&pool_used, sizeof pool_used);
     put(private_at, private_size);
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
@@ -461,7 +461,7 @@ restore(const node_t *node)
     from = get(&footprint, from, sizeof footprint);
     from = get(&last, from, sizeof last);
     from = get(&stepping, from, sizeof stepping);
-    from = get(&preemptions, from, sizeof preemptions);
+    from = get(&surprises, from, sizeof surprises);
     from = get(&pool_used, from, sizeof pool_used);
     from = get(private_at, from, private_size);
     for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
@@ -491,13 +491,15 @@ static void
 follow(node_t *node)
 {
     if (!node->is_value) {
-        preemptions += last != 0 && node->chosen != last && !fibers[last].ended && memory_is_ready(last);
+        surprises += last != 0 && node->chosen != last && !fibers[last].ended && memory_is_ready(last);
         last = node->chosen;
         stepping = (unsigned)(node - nodes);
         memcpy(sleepers, node->sleepers, sizeof sleepers);
         node->loads = memory_pending_load(last) != 0;
         node->pc = memory_pending_pc(last);
         footprint = (footprint_t){0};
+    } else if (node->chosen != 0) {
+        surprises++;
     }
     asked = 0;
     outcome = RUN_GOES_ON;
@@ -550,7 +552,7 @@ choose_thread(void)
         end_execution();
         return;
     }
-    if (bound != 0 && preemptions == bound && (ready >> last & 1) != 0) {
+    if (bound != 0 && surprises == bound && (ready >> last & 1) != 0) {
         ready = 1U << last;
     }
     ready = unexplored(ready);
@@ -577,7 +579,7 @@ static void
 start_threads(const scenario_t *scenario)
 {
     outcome = RUN_GOES_ON;
-    asked = last = node_count = preemptions = 0;
+    asked = last = node_count = surprises = 0;
     snapshots_used = 0;
     memset(sleepers, 0, sizeof sleepers);
     memory_start();
@@ -743,7 +745,7 @@ explore(const scenario_t *scenario)
     }
     bool passed = how != RUN_FAILED;
     if (bound != 0) {
-        printf("[at most %u preemptions] ", bound);
+        printf("[at most %u surprises] ", bound);
     }
     printf("%-44s %9lu executions, %9lu cut short, %9lu distinct, %9lu states, %6.1f s  %s\n", scenario->name, totals.ended, totals.cut, totals.distinct, visits_used,
            seconds_now() - start, passed ? "ok" : "FAILED");
@@ -780,6 +782,7 @@ int
 explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
 {
     bool with_long = false;
+    unsigned bound_given = 0;
     const char *only = NULL;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0) {
@@ -787,7 +790,7 @@ explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
         } else if (strcmp(argv[i], "--sc") == 0) {
             memory_sequential();
         } else if (strncmp(argv[i], "--bound=", 8) == 0) {
-            bound = (unsigned)atoi(argv[i] + 8);
+            bound_given = (unsigned)atoi(argv[i] + 8);
         } else if (strcmp(argv[i], "--every") == 0) {
             every = true;
         } else if (argv[i][0] != '-') {
@@ -803,7 +806,8 @@ explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
     unsigned passed = 0, failed = 0;
     for (size_t i = 0; i < count; i++) {
         const scenario_t *scenario = &scenarios[i];
-        if (only != NULL ? strstr(scenario->name, only) != NULL : with_long || !scenario->is_long) {
+        if (only == NULL || strstr(scenario->name, only) != NULL) {
+            bound = bound_given != 0 ? bound_given : with_long ? scenario->bound_long : scenario->bound;
             if (explore(scenario)) {
                 passed++;
             } else {

@@ -21,7 +21,10 @@ typedef struct scenario_t {
     void (*setup)(void); // once, before any thread; what it writes is the start of every execution
     void (*threads[EXPLORE_THREADS])(void);
     void (*finish)(void); // after all threads of an execution have ended; sees everything
-    bool is_long;         // takes more than seconds: only with --long
+    // At most so many surprises in an execution: a thread that could go on stands back for another, or a load does not return
+    // the newest value. 0: no bound. The second is for --long.
+    unsigned bound;
+    unsigned bound_long;
 } scenario_t;
 
 // Explores the scenarios as the arguments say, prints a line for each and a last one such as "3 passed, 0 failed".

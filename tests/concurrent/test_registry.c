@@ -217,11 +217,13 @@ bind_allocate_5(void)
     allocate(5);
 }
 
+// Takes the orphan, and makes a heap.
 static void
-bind_allocate_6(void)
+new_heap(void)
 {
     bind();
-    allocate(6);
+    put_aside();
+    bind();
 }
 
 static void
@@ -512,28 +514,29 @@ one_bound_one_orphan(void)
 }
 
 static const scenario_t scenarios[] = {
-    {"leave; a free", first_has_two, {leave, free_0}, check, false},
-    {"leave; the last two frees", first_has_two, {leave, free_0, free_1}, check, false},
-    {"leave; a free; bind", first_has_two, {leave, free_0, bind_allocate_5}, check, false},
-    {"leave, bind; a free", first_has_two, {leave_bind, free_0}, check, false},
-    {"orphan: two frees", orphan_has_two, {free_0, free_1}, check, false},
-    {"orphan: three frees", orphan_has_three, {free_0, free_1, free_2}, check, true},
-    {"orphan: two frees; bind", orphan_has_two, {free_0, free_1, bind}, check, false},
-    {"orphan: a free; bind, allocate", orphan_has_two, {free_0, bind_allocate_5}, check, false},
-    {"orphan: a free; collect; bind", orphan_has_two, {free_0, collect_orphans, bind}, check, false},
-    {"orphan: a free; bind; bind", orphan_has_two, {free_0, bind, bind}, check, false},
-    {"adopt a page; a free", orphan_has_two_first_is_bound, {allocate_5, free_0}, check, false},
-    {"adopt a page; the last two frees", orphan_has_two_first_is_bound, {allocate_5, free_0_1}, check, false},
-    {"adopt a page; two frees", orphan_has_two_first_is_bound, {allocate_5, free_0, free_1}, check, true},
-    {"adopt a page; a free; bind", orphan_has_two_first_is_bound, {allocate_5, free_0, bind}, check, false},
-    {"adopt a page, leave; a free", orphan_has_two_first_is_bound, {allocate_5_leave, free_0}, check, false},
-    {"adopt a page twice; a free", orphan_has_two_others_are_bound, {allocate_5, allocate_6, free_0}, check, true},
-    {"two orphans; adopt; a free; a free", two_orphans_have_pages, {allocate_5, free_0, free_2}, check, true},
-    {"bind; bind; bind", two_orphans, {bind, bind, bind}, check, false},
-    {"bind; bind; leave", one_bound_one_orphan, {leave, bind, bind}, check, false},
-    {"bind, leave; bind, leave", two_orphans, {bind_leave, bind_leave}, check, false},
-    {"bind; the stack is shuffled", three_orphans, {bind, shuffle_orphans}, check, false},
-    {"the first threads: bind; bind", no_heaps, {bind, bind}, check, false},
+    {"leave; a free", first_has_two, {leave, free_0}, check, 0, 0},
+    {"leave; the last two frees", first_has_two, {leave, free_0, free_1}, check, 3, 0},
+    {"leave; a free; bind", first_has_two, {leave, free_0, bind_allocate_5}, check, 3, 0},
+    {"leave, bind; a free", first_has_two, {leave_bind, free_0}, check, 0, 0},
+    {"orphan: two frees", orphan_has_two, {free_0, free_1}, check, 0, 0},
+    {"orphan: three frees", orphan_has_three, {free_0, free_1, free_2}, check, 2, 3},
+    {"orphan: two frees; bind", orphan_has_two, {free_0, free_1, bind}, check, 0, 0},
+    {"orphan: a free; bind, allocate", orphan_has_two, {free_0, bind_allocate_5}, check, 0, 0},
+    {"orphan: a free; collect; bind", orphan_has_two, {free_0, collect_orphans, bind}, check, 0, 0},
+    {"orphan: a free; bind; bind", orphan_has_two, {free_0, bind, bind}, check, 0, 0},
+    {"adopt a page; a free", orphan_has_two_first_is_bound, {allocate_5, free_0}, check, 0, 0},
+    {"adopt a page; the last two frees", orphan_has_two_first_is_bound, {allocate_5, free_0_1}, check, 0, 0},
+    {"adopt a page; two frees", orphan_has_two_first_is_bound, {allocate_5, free_0, free_1}, check, 1, 2},
+    {"adopt a page; a free; bind", orphan_has_two_first_is_bound, {allocate_5, free_0, bind}, check, 3, 0},
+    {"adopt a page, leave; a free", orphan_has_two_first_is_bound, {allocate_5_leave, free_0}, check, 0, 0},
+    {"adopt a page twice; a free", orphan_has_two_others_are_bound, {allocate_5, allocate_6, free_0}, check, 2, 3},
+    {"two orphans; adopt; a free; a free", two_orphans_have_pages, {allocate_5, free_0, free_2}, check, 2, 3},
+    {"a new heap; adopt; adopt", orphan_has_two_others_are_bound, {allocate_5, allocate_6, new_heap}, check, 2, 3},
+    {"bind; bind; bind", two_orphans, {bind, bind, bind}, check, 0, 0},
+    {"bind; bind; leave", one_bound_one_orphan, {leave, bind, bind}, check, 0, 0},
+    {"bind, leave; bind, leave", two_orphans, {bind_leave, bind_leave}, check, 0, 0},
+    {"bind; the stack is shuffled", three_orphans, {bind, shuffle_orphans}, check, 0, 0},
+    {"the first threads: bind; bind", no_heaps, {bind, bind}, check, 0, 0},
 };
 
 int

@@ -119,10 +119,8 @@ drain_first_owner(void)
 static void
 take_and_drain(void)
 {
-    if (!released[0]) {
-        mi__remote_take(&pages[0]);
-        look_into(&pages[0]);
-    }
+    mi__remote_take(&pages[0]);
+    release_if_empty(&pages[0]);
     drain(owner(0));
 }
 
@@ -223,6 +221,13 @@ expect_home(unsigned page, unsigned count)
 }
 
 static void
+one_came_home(void)
+{
+    drain_all();
+    expect_home(0, 1);
+}
+
+static void
 two_came_home(void)
 {
     drain_all();
@@ -259,27 +264,30 @@ came_home_to_both(void)
 }
 
 static const scenario_t scenarios[] = {
-    {"two frees; take, drain, release", two_blocks_out, {free_0, free_1, take_and_drain}, page_was_released, false},
-    {"two frees; drain, drain, release", two_blocks_out, {free_0, free_1, drain_twice}, page_was_released, false},
-    {"two frees in turn; listed twice", many_blocks_out, {free_0_then_1, drain_twice}, two_came_home, false},
+    {"two frees; take, drain, release", two_blocks_out, {free_0, free_1, take_and_drain}, page_was_released, 0, 0},
+    {"two frees; drain, drain, release", two_blocks_out, {free_0, free_1, drain_twice}, page_was_released, 0, 0},
+    {"two frees in turn; listed twice", many_blocks_out, {free_0_then_1, drain_twice}, two_came_home, 0, 0},
     {"three frees in turn; listed by each",
      many_blocks_out,
      {free_0_then_1, free_2, drain_twice},
      three_came_home,
-     false},
+     0,
+     0},
     {"frees to two pages; drain",
      many_blocks_out,
      {free_chain_to_both_pages, free_to_both_pages_backwards, drain_first_owner},
      came_home_to_both,
-     false},
-    {"a free; the page moves", two_blocks_out, {free_0, move_first_page}, NULL, false},
-    {"two frees; the page moves", two_blocks_out, {free_0, free_1, move_first_page}, page_was_released, false},
+     0,
+     0},
+    {"a free; the page moves", many_blocks_out, {free_0, move_first_page}, one_came_home, 0, 0},
+    {"two frees; the page moves", two_blocks_out, {free_0, free_1, move_first_page}, page_was_released, 0, 0},
     {"frees in turn; the page moves",
      many_blocks_out,
      {free_0_then_1, move_first_page},
      two_came_home,
-     false},
-    {"four frees; listed by each", many_blocks_out, {free_0_then_1, free_2_then_3, drain_twice}, four_came_home, true},
+     0,
+     0},
+    {"four frees; listed by each", many_blocks_out, {free_0_then_1, free_2_then_3, drain_twice}, four_came_home, 0, 0},
 };
 
 int

@@ -17,6 +17,16 @@ start(void)
     check(mi__region_init());
 }
 
+static bool
+release_singleton(page_t *page)
+{
+    if (!mi__page_retire_singleton(page)) {
+        return false;
+    }
+    mi__page_release(page);
+    return true;
+}
+
 static page_t *
 new_page(unsigned class)
 {
@@ -474,7 +484,7 @@ singletons_of_all_sizes(void)
         page_t *page = new_singleton(sizes[i], 16, &zero);
         page->start[0] = 1;
         page->start[sizes[i] - 1] = 1;
-        check(mi__page_release_singleton(page));
+        check(release_singleton(page));
         check(mi__page_of(page->start) == NULL);
         before = size_max(before, free_bytes());
         check_equal(free_bytes(), mi__region_committed_bytes());
@@ -489,7 +499,7 @@ singletons_know_zero(void)
     page_t *page = new_singleton(300000, SLICE_SIZE, &zero);
     check(zero && is_zero(page->start, 300000));
     memset(page->start, 1, 300000);
-    check(mi__page_release_singleton(page));
+    check(release_singleton(page));
     page_t *again = new_singleton(300000, SLICE_SIZE, &zero);
     check(again == page && !zero);
 }
@@ -514,7 +524,7 @@ all_of_a_singleton_is_around_its_slices(void)
     for (size_t i = 0; i < MEDIUM_PAGE_SLICES; i++) {
         check(mi__page_around(ordinary->start + i * SLICE_SIZE + 1) == ordinary);
     }
-    check(mi__page_release_singleton(page));
+    check(release_singleton(page));
     check(mi__page_around(page->start) == NULL);
     check(mi__page_around(page->start + SLICE_SIZE) == NULL);
     int local;
@@ -530,8 +540,8 @@ singletons_are_aligned(void)
         bool zero;
         page_t *page = new_singleton(100000, align, &zero);
         page_t *second = new_singleton(5 * MIB, align, &zero);
-        check(mi__page_release_singleton(page));
-        check(mi__page_release_singleton(second));
+        check(release_singleton(page));
+        check(release_singleton(second));
     }
 }
 
@@ -541,13 +551,13 @@ a_second_release_is_refused(void)
     start();
     bool zero;
     page_t *page = new_singleton(200000, 16, &zero);
-    check(mi__page_release_singleton(page));
+    check(release_singleton(page));
     size_t all = free_bytes();
-    check(!mi__page_release_singleton(page));
+    check(!release_singleton(page));
     check_equal(free_bytes(), all);
     // Nor is an ordinary page one.
     page_t *ordinary = new_page(5);
-    check(!mi__page_release_singleton(ordinary));
+    check(!release_singleton(ordinary));
     check_equal(page_owner(ordinary), (uintptr_t)&owner);
 }
 
@@ -561,7 +571,7 @@ release_contested(void *arg)
     (void)arg;
     for (int i = 0; i < 300; i++) {
         pthread_barrier_wait(&barrier);
-        if (mi__page_release_singleton(contested)) {
+        if (release_singleton(contested)) {
             atomic_fetch_add(&winners, 1);
         }
         pthread_barrier_wait(&barrier);
@@ -612,10 +622,10 @@ singletons_change_in_place(void)
     check(behind->start == page->start + 3 * SLICE_SIZE);
     check(!mi__page_resize_singleton(page, 4));
     check_equal(page->slices, 3);
-    check(mi__page_release_singleton(behind));
+    check(release_singleton(behind));
     check(mi__page_resize_singleton(page, 4));
     check(mi__page_resize_singleton(page, 1));
-    check(mi__page_release_singleton(page));
+    check(release_singleton(page));
     check_equal(free_bytes(), mi__region_committed_bytes());
 }
 

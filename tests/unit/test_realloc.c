@@ -165,6 +165,7 @@ large_blocks_move_when_something_is_behind(void)
     check(!mi__is_block(p));
     mi__free(behind);
     mi__free(q);
+    mi__thread_heap_collect(mi__thread_heap);
     check_equal(slices_in_use(), 0);
 }
 

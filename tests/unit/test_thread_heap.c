@@ -515,14 +515,72 @@ blocks_are_counted_exactly(void)
     check_equal(heap->granted[class], expected);
 }
 
-static void
-a_beat_binds_a_heap(void)
+static page_t *
+singleton(size_t size)
 {
-    thread_heap_t *heap = mi__thread_heap_beat();
-    check(heap != NULL && heap == mi__thread_heap);
+    bool zero;
+    page_t *page = mi__thread_heap_singleton(size, SLICE_SIZE, &zero);
+    check(page != NULL);
+    return page;
+}
+
+static void
+give_back(page_t *page)
+{
+    check(mi__page_retire_singleton(page));
+    mi__thread_heap_return_singleton(mi__thread_heap, page);
+}
+
+static void
+singletons_are_counted(void)
+{
+    give_back(singleton(100000));
+    thread_heap_t *heap = mi__thread_heap;
     check(!thread_heap_is_none(heap));
-    check(mi__thread_heap_beat() == heap);
-    check_equal(heap->singletons, 0);
+    give_back(singleton(100000));
+    check_equal(heap->singletons, 2);
+}
+
+static void
+a_singleton_is_kept_for_the_next_of_its_size(void)
+{
+    thread_heap_t *heap = start();
+    page_t *page = singleton(100000);
+    give_back(page);
+    check(heap->kept == page);
+    // Nobody sees a block in it meanwhile, and a second free finds none.
+    check(mi__page_of(page->start) == NULL);
+    check(!mi__page_retire_singleton(page));
+    page_t *larger = singleton(300000);
+    check(larger != page && heap->kept == page);
+    give_back(larger);
+    check(heap->kept == larger);
+    check(singleton(300000) == larger);
+    check(heap->kept == NULL && mi__page_of(larger->start) == larger);
+    give_back(larger);
+    mi__thread_heap_collect(heap);
+    check(heap->kept == NULL);
+}
+
+static void
+other_sizes_and_large_ones_are_not_kept(void)
+{
+    thread_heap_t *heap = start();
+    page_t *first = singleton(100000);
+    page_t *second = singleton(200000);
+    give_back(first);
+    check(heap->kept == NULL);
+    give_back(second);
+    check(heap->kept == second);
+    give_back(singleton((size_t)2 << 20));
+    check(heap->kept == second);
+    // Nor does what is kept serve where more alignment is asked, or a thread without a heap keep any.
+    bool zero;
+    check(mi__thread_heap_singleton(200000, (size_t)1 << 20, &zero) != second);
+    page_t *third = singleton(200000);
+    check(mi__page_retire_singleton(third));
+    mi__thread_heap_return_singleton((thread_heap_t *)(uintptr_t)&mi__thread_heap_none, third);
+    check(heap->kept == NULL);
 }
 
 static unsigned calls;
@@ -546,7 +604,7 @@ rare_work_has_its_beat(void)
     check_at_most(calls, 5);
     unsigned before = calls;
     for (int i = 0; i < 4 * HEAP_RARE_BEAT; i++) {
-        check(mi__thread_heap_beat() != NULL);
+        give_back(singleton(100000));
     }
     check(calls >= before + 3);
     check(!forced);
@@ -627,7 +685,9 @@ main(void)
         fresh_test(an_orphans_page_is_given_away),
         fresh_test(giving_drains_first),
         fresh_test(blocks_are_counted_exactly),
-        fresh_test(a_beat_binds_a_heap),
+        fresh_test(singletons_are_counted),
+        fresh_test(a_singleton_is_kept_for_the_next_of_its_size),
+        fresh_test(other_sizes_and_large_ones_are_not_kept),
         fresh_test(rare_work_has_its_beat),
         fresh_test(the_short_refill_keeps_the_beat),
         fresh_test(no_memory_leaves_the_heap_in_order),
