@@ -22,7 +22,7 @@
 enum {
     STACK_BYTES = 64 * 1024,
     NODES = 1000, // an execution with more choices is taken for one that never ends
-    POOL_BYTES = 8 << 20,
+    POOL_BYTES = 32 << 20,
     SNAPSHOT_BYTES = 64 << 20,
     VISITS_LOG2 = 12,
     STATES_MAX = 40000000,
@@ -755,7 +755,6 @@ explore(const scenario_t *scenario)
     }
     fflush(stdout);
     memory_undo(0);
-    memset(pool, 0, pool_used);
     return passed;
 }
 

@@ -217,12 +217,14 @@ bind_allocate_5(void)
     allocate(5);
 }
 
+static thread_heap_t *aside;
+
 // Takes the orphan, and makes a heap.
 static void
 new_heap(void)
 {
     bind();
-    put_aside();
+    aside = put_aside();
     bind();
 }
 
@@ -349,7 +351,7 @@ is_bound(uintptr_t heap)
             return true;
         }
     }
-    return false;
+    return heap != 0 && heap == (uintptr_t)aside;
 }
 
 static size_t
@@ -391,13 +393,16 @@ check_page(unsigned slice)
 static void
 check(void)
 {
-    size_t made = 0, live = 0, orphans = 0;
+    size_t made = 0, live = aside != NULL, orphans = 0;
     for (asked = 0; asked < EXPLORE_THREADS; asked++) {
         explore_as(asked, drain_own);
         live += bound[asked] != NULL;
         for (unsigned j = 0; j < asked; j++) {
             explore_expect(bound[asked] == NULL || bound[asked] != bound[j], "G1: a heap is one thread's");
         }
+    }
+    if (aside != NULL) {
+        mi__thread_heap_drain(aside);
     }
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
         made++;
@@ -515,22 +520,22 @@ one_bound_one_orphan(void)
 
 static const scenario_t scenarios[] = {
     {"leave; a free", first_has_two, {leave, free_0}, check, 0, 0},
-    {"leave; the last two frees", first_has_two, {leave, free_0, free_1}, check, 3, 0},
-    {"leave; a free; bind", first_has_two, {leave, free_0, bind_allocate_5}, check, 3, 0},
+    {"leave; the last two frees", first_has_two, {leave, free_0, free_1}, check, 4, 0},
+    {"leave; a free; bind", first_has_two, {leave, free_0, bind_allocate_5}, check, 4, 0},
     {"leave, bind; a free", first_has_two, {leave_bind, free_0}, check, 0, 0},
     {"orphan: two frees", orphan_has_two, {free_0, free_1}, check, 0, 0},
-    {"orphan: three frees", orphan_has_three, {free_0, free_1, free_2}, check, 2, 3},
+    {"orphan: three frees", orphan_has_three, {free_0, free_1, free_2}, check, 3, 5},
     {"orphan: two frees; bind", orphan_has_two, {free_0, free_1, bind}, check, 0, 0},
     {"orphan: a free; bind, allocate", orphan_has_two, {free_0, bind_allocate_5}, check, 0, 0},
     {"orphan: a free; collect; bind", orphan_has_two, {free_0, collect_orphans, bind}, check, 0, 0},
     {"orphan: a free; bind; bind", orphan_has_two, {free_0, bind, bind}, check, 0, 0},
     {"adopt a page; a free", orphan_has_two_first_is_bound, {allocate_5, free_0}, check, 0, 0},
-    {"adopt a page; the last two frees", orphan_has_two_first_is_bound, {allocate_5, free_0_1}, check, 0, 0},
-    {"adopt a page; two frees", orphan_has_two_first_is_bound, {allocate_5, free_0, free_1}, check, 1, 2},
+    {"adopt a page; the last two frees", orphan_has_two_first_is_bound, {allocate_5, free_0_1}, check, 4, 0},
+    {"adopt a page; two frees", orphan_has_two_first_is_bound, {allocate_5, free_0, free_1}, check, 3, 4},
     {"adopt a page; a free; bind", orphan_has_two_first_is_bound, {allocate_5, free_0, bind}, check, 3, 0},
     {"adopt a page, leave; a free", orphan_has_two_first_is_bound, {allocate_5_leave, free_0}, check, 0, 0},
-    {"adopt a page twice; a free", orphan_has_two_others_are_bound, {allocate_5, allocate_6, free_0}, check, 2, 3},
-    {"two orphans; adopt; a free; a free", two_orphans_have_pages, {allocate_5, free_0, free_2}, check, 2, 3},
+    {"adopt a page twice; a free", orphan_has_two_others_are_bound, {allocate_5, allocate_6, free_0}, check, 3, 4},
+    {"two orphans; adopt; a free; a free", two_orphans_have_pages, {allocate_5, free_0, free_2}, check, 3, 5},
     {"a new heap; adopt; adopt", orphan_has_two_others_are_bound, {allocate_5, allocate_6, new_heap}, check, 2, 3},
     {"bind; bind; bind", two_orphans, {bind, bind, bind}, check, 0, 0},
     {"bind; bind; leave", one_bound_one_orphan, {leave, bind, bind}, check, 0, 0},
