@@ -3,7 +3,7 @@
 """Checks the rules of the house that no other tool knows.
 
 Every source file opens with its licence, its name and what it is; in src/ also with Owns, Threads and Not here, in at
-most 25 lines. Files stay under 700 lines, and their names are unique outside of tests/. Each .c of src/ includes its own
+most 25 lines. Files stay under 700 lines (of tests, under 1200), and their names are unique outside of tests/. Each .c of src/ includes its own
 header first, every atomic operation that orders memory names its partner ("pairs with"), and nothing is left to do later.
 """
 import os
@@ -15,6 +15,7 @@ FOLDERS = ["src", "include", "tests", "bench", "examples", "tools"]
 SPDX = "SPDX-License-Identifier: MIT"
 HEADER_LINES = 25
 FILE_LINES = 700
+TEST_FILE_LINES = 1200
 LABELS = ["Owns", "Threads", "Not here"]
 ORDERED = re.compile(
     r"\b(atomic_\w+_(?:acquire|release|acq_rel|seq_cst)\s*\(|memory_order_(?:acquire|release|acq_rel|seq_cst)\b"
@@ -105,8 +106,9 @@ def findings_in(root):
         text = checks.read(root, path)
         lines = text.split("\n")
         found += header_findings(path, lines)
-        if len(lines) > FILE_LINES:
-            found.append(f"{path}: {len(lines)} lines, {FILE_LINES} at most")
+        most = TEST_FILE_LINES if path.startswith("tests/") else FILE_LINES
+        if len(lines) > most:
+            found.append(f"{path}: {len(lines)} lines, {most} at most")
         if path.startswith("src/"):
             found += own_header_findings(path, text) + atomic_findings(path, lines)
         if not path.startswith("tests/"):  # there the folder tells a test of a file from another one of it

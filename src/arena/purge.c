@@ -18,6 +18,9 @@ static _Atomic(uint64_t) purged_bytes;
 void
 mi__purge_schedule(void)
 {
+    // The slices were released before this. Of a release and a poll at the same time one sees the
+    // other; pairs with the fence in mi__purge_poll.
+    atomic_thread_fence(memory_order_seq_cst);
     if (atomic_get_relaxed(&deadline_ms) == 0 && mi__conf.purge_delay_ms > 0) {
         atomic_set_relaxed(&deadline_ms, mi__os_clock_ms() + mi__conf.purge_delay_ms);
     }
@@ -37,6 +40,7 @@ mi__purge_poll(bool force)
     }
     // The deadline goes first: what is released from here on sets the next one.
     atomic_set_relaxed(&deadline_ms, 0);
+    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__purge_schedule
     bool left;
     size_t bytes = mi__slices_purge(force, &left);
     mi__purge_count(bytes);

@@ -374,7 +374,10 @@ purge_chunk(region_t *region, size_t chunk, bool all, bool *left)
         unsigned bit = lowest_bit(bits);
         uint64_t above = ~(bits >> bit);
         unsigned count = above == 0 ? 64 : lowest_bit(above);
-        bytes += purge_run(region, chunk, bit, count);
+        size_t purged = purge_run(region, chunk, bit, count);
+        // Somebody took a slice of the run, or the system refused: the rest is for another call.
+        *left = *left || purged == 0;
+        bytes += purged;
         bits &= ~(low_mask(count) << bit);
     }
     return bytes;

@@ -32,7 +32,8 @@ mi__deferred_call(bool force)
     if (fun == NULL || calling) {
         return;
     }
-    // acquire: pairs with the release in mi__deferred_set: with a newer argument comes the NULL before it (E1).
+    // acquire: pairs with the release in mi__deferred_set: with a newer argument comes the NULL
+    // before it (E1).
     void *arg = atomic_get_acquire(&argument);
     if (atomic_get_relaxed(&function) != fun) {
         return;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // explore.c — coroutines, the choice of who runs, and the search through all choices.
 //
-// Stateless depth-first search: an execution runs from the start, repeats the choices that the search has fixed, and goes
-// on with first choices; what it wrote is then undone. Sleep sets leave out executions that differ only in the order of
-// steps that have nothing to do with each other.
+// Stateless depth-first search: an execution runs from the start, repeats the choices that the
+// search has fixed, and goes on with first choices; what it wrote is then undone. Sleep sets leave
+// out executions that differ only in the order of steps that have nothing to do with each other.
 //
 // Owns:        the coroutines, the stack of choices
 // Threads:     one
@@ -35,7 +35,7 @@ give_up(const char *what)
     exit(2);
 }
 
-// ---- coroutines ---------------------------------------------------------------------------------------------------
+// ---- coroutines --------------------------------------------------------------------------------------------
 
 void explore_switch(void **save, void *load) __attribute__((visibility("hidden")));
 
@@ -147,7 +147,7 @@ run_is_private(const void *p)
 
 #define NO_SNAPSHOT SIZE_MAX
 
-// ---- the search ---------------------------------------------------------------------------------------------------
+// ---- the search --------------------------------------------------------------------------------------------
 
 // What need not be explored of the next step of a thread that waits at a point.
 typedef enum sleep_t {
@@ -220,10 +220,11 @@ run_again(void)
     leave_execution(RUN_AGAIN);
 }
 
-// The states in which somebody was chosen: what the threads have read decides all that follows, so that a state that was seen
-// before need not be explored again, but for what slept then and does not sleep now.
+// The states in which somebody was chosen: what the threads have read decides all that follows, so
+// that a state that was seen before need not be explored again, but for what slept then and does
+// not sleep now.
 typedef struct visit_t {
-    uint64_t signature; // 0: unused
+    uint64_t signature;                 // 0: unused
     uint8_t least[EXPLORE_THREADS + 1]; // the oldest message that was explored; 255: none
 } visit_t;
 
@@ -354,7 +355,8 @@ ready_threads(void)
     return ready;
 }
 
-// A thread to run among those that are ready and not asleep, preferably `first`; 0 when there is none.
+// A thread to run among those that are ready and not asleep, preferably `first`; 0 when there is
+// none.
 static unsigned
 first_awake(unsigned ready, const sleeper_t *asleep, unsigned first)
 {
@@ -390,14 +392,15 @@ wake(unsigned stepped)
             hit |= footprint.reads & sleeper->footprint.writes;
             sleeper->sleep = hit != 0 ? AWAKE : sleeper->sleep;
         } else if ((footprint.writes & load) != 0) {
-            // To read an older message commutes with the write of this one: that is explored where the load comes first.
+            // To read an older message commutes with the write of this one: that is explored where
+            // the load comes first.
             sleeper->least = memory_fresh_message(i);
             sleeper->sleep = sleeper->least == 0 ? AWAKE : PARTLY;
         }
     }
 }
 
-// ---- snapshots ----------------------------------------------------------------------------------------------------
+// ---- snapshots ---------------------------------------------------------------------------------------------
 
 // Nodes with more than one choice have a snapshot, in the order of the nodes.
 static char *snapshots;
@@ -472,7 +475,7 @@ restore(const node_t *node)
     memory_restore(snapshots + (((size_t)(from - snapshots) + 15) & ~(size_t)15));
 }
 
-// ---- steps --------------------------------------------------------------------------------------------------------
+// ---- steps -------------------------------------------------------------------------------------------------
 
 static node_t *
 add_node(void)
@@ -624,8 +627,7 @@ backtrack(void)
     return false;
 }
 
-// ---- scenarios ----------------------------------------------------------------------------------------------------
-
+// ---- scenarios ---------------------------------------------------------------------------------------------
 
 void *
 explore_alloc(size_t size)
@@ -747,8 +749,9 @@ explore(const scenario_t *scenario)
     if (bound != 0) {
         printf("[at most %u surprises] ", bound);
     }
-    printf("%-44s %9lu executions, %9lu cut short, %9lu distinct, %9lu states, %6.1f s  %s\n", scenario->name, totals.ended, totals.cut, totals.distinct, visits_used,
-           seconds_now() - start, passed ? "ok" : "FAILED");
+    printf("%-44s %9lu executions, %9lu cut short, %9lu distinct, %9lu states, %6.1f s  %s\n", scenario->name,
+           totals.ended, totals.cut, totals.distinct, visits_used, seconds_now() - start,
+           passed ? "ok" : "FAILED");
     if (!passed) {
         printf("  broken: %s\n", failure);
         memory_print_trace();
@@ -795,17 +798,25 @@ explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
         } else if (argv[i][0] != '-') {
             only = argv[i];
         } else {
-            fprintf(stderr, "usage: %s [--long] [--sc] [part of a scenario's name]\n", argv[0]);
+            fprintf(
+                stderr,
+                "usage: %s [--long] [--bound=N] [--every] [--sc] [scenario, or a part of the name of some]\n",
+                argv[0]);
             return 2;
         }
     }
     stacks = map((EXPLORE_THREADS + 1) * STACK_BYTES);
     pool = map(POOL_BYTES);
     snapshots = map(SNAPSHOT_BYTES);
+    bool exact = false;
+    for (size_t i = 0; i < count; i++) {
+        exact = exact || (only != NULL && strcmp(scenarios[i].name, only) == 0);
+    }
     unsigned passed = 0, failed = 0;
     for (size_t i = 0; i < count; i++) {
         const scenario_t *scenario = &scenarios[i];
-        if (only == NULL || strstr(scenario->name, only) != NULL) {
+        if (only == NULL ||
+            (exact ? strcmp(scenario->name, only) == 0 : strstr(scenario->name, only) != NULL)) {
             bound = bound_given != 0 ? bound_given : with_long ? scenario->bound_long : scenario->bound;
             if (explore(scenario)) {
                 passed++;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // memory.c — the memory model, in place of the runtime of ThreadSanitizer.
 //
-// An atomic word that threads share has a history of messages. Each thread has a view: the oldest message of each word that
-// it may still read. A release passes the view on with the message, an acquire takes it over, a sequentially consistent
-// fence exchanges it with a view that all such fences share. Stores go to the end of the history, and a read-modify-write
-// reads the end. Plain accesses are checked with vector clocks: two that conflict must be ordered by releases and acquires.
+// An atomic word that threads share has a history of messages. Each thread has a view: the oldest
+// message of each word that it may still read. A release passes the view on with the message, an
+// acquire takes it over, a sequentially consistent fence exchanges it with a view that all such
+// fences share. Stores go to the end of the history, and a read-modify-write reads the end. Plain
+// accesses are checked with vector clocks: two that conflict must be ordered by releases and
+// acquires.
 //
 // Owns:        see memory.h
 // Threads:     see memory.h
@@ -53,8 +55,9 @@ typedef struct message_t {
 typedef struct history_t {
     unsigned oldest;
     unsigned count;
-    uint64_t order;     // a hash of the authors
-    uint64_t rewritten; // by the plain write of this author: the history starts anew at the next access; else 0
+    uint64_t order; // a hash of the authors
+    uint64_t
+        rewritten; // by the plain write of this author: the history starts anew at the next access; else 0
 } history_t;
 
 // An atomic word of 1, 2, 4 or 8 bytes.
@@ -186,7 +189,7 @@ log_write(void *p, size_t size)
     }
 }
 
-// ---- views and clocks ---------------------------------------------------------------------------------------------
+// ---- views and clocks --------------------------------------------------------------------------------------
 
 static void
 join_view(view_t *into, const view_t *from)
@@ -216,7 +219,7 @@ is_release(int order)
     return order == __ATOMIC_RELEASE || order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST;
 }
 
-// ---- cells and words ----------------------------------------------------------------------------------------------
+// ---- cells and words ---------------------------------------------------------------------------------------
 
 static cell_t *
 cell_of(const void *at)
@@ -249,7 +252,8 @@ start_history(word_t *word)
     memcpy(&word->messages[0].value, word->at, word->size);
 }
 
-// Who else touches the word is known only after a while: the search then starts again with more points.
+// Who else touches the word is known only after a while: the search then starts again with more
+// points.
 static void
 note_user(word_t *word, unsigned thread, bool writes)
 {
@@ -309,7 +313,7 @@ bit_of(const word_t *word)
     return word->shared ? UINT64_C(1) << word->id : 0;
 }
 
-// ---- races --------------------------------------------------------------------------------------------------------
+// ---- races -------------------------------------------------------------------------------------------------
 
 typedef enum access_t { PLAIN_READ, PLAIN_WRITE, ATOMIC_READ, ATOMIC_WRITE } access_t;
 
@@ -429,7 +433,7 @@ explore_retire(const void *p, size_t size)
     retired[retired_used++] = (range_t){.start = at, .size = size};
 }
 
-// ---- atomic operations --------------------------------------------------------------------------------------------
+// ---- atomic operations -------------------------------------------------------------------------------------
 
 typedef enum action_t { LOAD, STORE, EXCHANGE, ADD, SUB, AND, OR, XOR, NAND, CAS } action_t;
 static const char *const action_names[] = {"load", "store", "exchange", "add",  "sub",
@@ -451,13 +455,20 @@ static uint64_t
 result_of(const operation_t *op, uint64_t old)
 {
     switch (op->action) {
-    case ADD: return old + op->operand;
-    case SUB: return old - op->operand;
-    case AND: return old & op->operand;
-    case OR: return old | op->operand;
-    case XOR: return old ^ op->operand;
-    case NAND: return ~(old & op->operand);
-    default: return op->operand;
+    case ADD:
+        return old + op->operand;
+    case SUB:
+        return old - op->operand;
+    case AND:
+        return old & op->operand;
+    case OR:
+        return old | op->operand;
+    case XOR:
+        return old ^ op->operand;
+    case NAND:
+        return ~(old & op->operand);
+    default:
+        return op->operand;
     }
 }
 
@@ -465,7 +476,8 @@ static void
 add_event(const operation_t *op, const word_t *word, uint64_t read, unsigned stale, bool reads, bool writes)
 {
     if (trace_used < TRACE) {
-        trace[trace_used++] = (event_t){run_current(), action_names[op->action], op->at, read, 0, stale, reads, writes, op->pc};
+        trace[trace_used++] =
+            (event_t){run_current(), action_names[op->action], op->at, read, 0, stale, reads, writes, op->pc};
         if (writes) {
             memcpy(&trace[trace_used - 1].written, word->at, word->size);
         }
@@ -495,7 +507,8 @@ read_message(word_t *word, unsigned index, int order)
     return message->value;
 }
 
-// Appends a message; `from` is the one that a read-modify-write has read: it passes on what that one passed on.
+// Appends a message; `from` is the one that a read-modify-write has read: it passes on what that
+// one passed on.
 static void
 write_message(word_t *word, uint64_t value, int order, const message_t *from)
 {
@@ -653,7 +666,8 @@ act(operation_t *op)
         run_point();
     }
     bool writes = op->action != LOAD;
-    access_t access = word->ordered ? (writes ? PLAIN_WRITE : PLAIN_READ) : (writes ? ATOMIC_WRITE : ATOMIC_READ);
+    access_t access =
+        word->ordered ? (writes ? PLAIN_WRITE : PLAIN_READ) : (writes ? ATOMIC_WRITE : ATOMIC_READ);
     // A relaxed load may look at a plain field: it takes what it finds for a hint.
     bool hint = access == ATOMIC_READ && !is_acquire(op->order);
     check_access(op->at, hint ? 0 : op->size, access);
@@ -734,7 +748,7 @@ memory_fresh_message(unsigned index)
     return word == NULL || word->history.rewritten != 0 ? 0 : word->history.count - 1;
 }
 
-// ---- executions ---------------------------------------------------------------------------------------------------
+// ---- executions --------------------------------------------------------------------------------------------
 
 void
 memory_reset(void)
@@ -896,7 +910,8 @@ print_function(const void *pc)
     uintptr_t base = (uintptr_t)&__executable_start;
     uintptr_t at = (uintptr_t)pc - 1 - (base > 0x10000000 ? base : 0);
     char line[200];
-    snprintf(line, sizeof line, "addr2line -f -i -e /proc/%d/exe %#lx 2>/dev/null", (int)getpid(), (unsigned long)at);
+    snprintf(line, sizeof line, "addr2line -f -i -e /proc/%d/exe %#lx 2>/dev/null", (int)getpid(),
+             (unsigned long)at);
     FILE *pipe = popen(line, "r");
     if (pipe != NULL) {
         if (fgets(line, sizeof line, pipe) != NULL && line[0] != '?') {
@@ -934,7 +949,7 @@ memory_print_trace(void)
     }
 }
 
-// ---- what the compiler calls --------------------------------------------------------------------------------------
+// ---- what the compiler calls -------------------------------------------------------------------------------
 
 void *explore_memset(void *p, int c, size_t size);
 
@@ -950,10 +965,22 @@ explore_memset(void *p, int c, size_t size)
     void __tsan_write##size(void *p);                                                                        \
     void __tsan_unaligned_read##size(void *p);                                                               \
     void __tsan_unaligned_write##size(void *p);                                                              \
-    void __tsan_read##size(void *p) { plain_read(p, size); }                                                 \
-    void __tsan_write##size(void *p) { plain_write(p, size); }                                               \
-    void __tsan_unaligned_read##size(void *p) { plain_read(p, size); }                                       \
-    void __tsan_unaligned_write##size(void *p) { plain_write(p, size); }
+    void __tsan_read##size(void *p)                                                                          \
+    {                                                                                                        \
+        plain_read(p, size);                                                                                 \
+    }                                                                                                        \
+    void __tsan_write##size(void *p)                                                                         \
+    {                                                                                                        \
+        plain_write(p, size);                                                                                \
+    }                                                                                                        \
+    void __tsan_unaligned_read##size(void *p)                                                                \
+    {                                                                                                        \
+        plain_read(p, size);                                                                                 \
+    }                                                                                                        \
+    void __tsan_unaligned_write##size(void *p)                                                               \
+    {                                                                                                        \
+        plain_write(p, size);                                                                                \
+    }
 
 PLAIN(1)
 PLAIN(2)
@@ -967,8 +994,12 @@ PLAIN(16)
     type __tsan_atomic##bits##_##name(volatile type *p, type value, int order);                              \
     type __tsan_atomic##bits##_##name(volatile type *p, type value, int order)                               \
     {                                                                                                        \
-        operation_t op = {.action = (kind), .order = order, .at = (char *)(uintptr_t)p, .size = sizeof(type), \
-                          .operand = (uint64_t)value, .pc = RETURN_ADDRESS};                                 \
+        operation_t op = {.action = (kind),                                                                  \
+                          .order = order,                                                                    \
+                          .at = (char *)(uintptr_t)p,                                                        \
+                          .size = sizeof(type),                                                              \
+                          .operand = (uint64_t)value,                                                        \
+                          .pc = RETURN_ADDRESS};                                                             \
         return (type)act(&op);                                                                               \
     }
 
@@ -976,8 +1007,13 @@ PLAIN(16)
     int __tsan_atomic##bits##_##name(volatile type *p, type *expected, type desired, int order, int failed); \
     int __tsan_atomic##bits##_##name(volatile type *p, type *expected, type desired, int order, int failed)  \
     {                                                                                                        \
-        operation_t op = {.action = CAS, .order = order, .order_failed = failed, .at = (char *)(uintptr_t)p,  \
-                          .size = sizeof(type), .operand = (uint64_t)desired, .expected = (uint64_t)*expected, \
+        operation_t op = {.action = CAS,                                                                     \
+                          .order = order,                                                                    \
+                          .order_failed = failed,                                                            \
+                          .at = (char *)(uintptr_t)p,                                                        \
+                          .size = sizeof(type),                                                              \
+                          .operand = (uint64_t)desired,                                                      \
+                          .expected = (uint64_t)*expected,                                                   \
                           .pc = RETURN_ADDRESS};                                                             \
         *expected = (type)act(&op);                                                                          \
         return op.done;                                                                                      \
@@ -987,24 +1023,36 @@ PLAIN(16)
     type __tsan_atomic##bits##_load(const volatile type *p, int order);                                      \
     type __tsan_atomic##bits##_load(const volatile type *p, int order)                                       \
     {                                                                                                        \
-        operation_t op = {.action = LOAD, .order = order, .at = (char *)(uintptr_t)p, .size = sizeof(type),   \
+        operation_t op = {.action = LOAD,                                                                    \
+                          .order = order,                                                                    \
+                          .at = (char *)(uintptr_t)p,                                                        \
+                          .size = sizeof(type),                                                              \
                           .pc = RETURN_ADDRESS};                                                             \
         return (type)act(&op);                                                                               \
     }                                                                                                        \
     void __tsan_atomic##bits##_store(volatile type *p, type value, int order);                               \
     void __tsan_atomic##bits##_store(volatile type *p, type value, int order)                                \
     {                                                                                                        \
-        operation_t op = {.action = STORE, .order = order, .at = (char *)(uintptr_t)p, .size = sizeof(type),  \
-                          .operand = (uint64_t)value, .pc = RETURN_ADDRESS};                                 \
+        operation_t op = {.action = STORE,                                                                   \
+                          .order = order,                                                                    \
+                          .at = (char *)(uintptr_t)p,                                                        \
+                          .size = sizeof(type),                                                              \
+                          .operand = (uint64_t)value,                                                        \
+                          .pc = RETURN_ADDRESS};                                                             \
         (void)act(&op);                                                                                      \
     }                                                                                                        \
-    type __tsan_atomic##bits##_compare_exchange_val(volatile type *p, type expected, type desired, int order, \
-                                                    int failed);                                             \
-    type __tsan_atomic##bits##_compare_exchange_val(volatile type *p, type expected, type desired, int order, \
-                                                    int failed)                                              \
+    type __tsan_atomic##bits##_compare_exchange_val(volatile type *p, type expected, type desired,           \
+                                                    int order, int failed);                                  \
+    type __tsan_atomic##bits##_compare_exchange_val(volatile type *p, type expected, type desired,           \
+                                                    int order, int failed)                                   \
     {                                                                                                        \
-        operation_t op = {.action = CAS, .order = order, .order_failed = failed, .at = (char *)(uintptr_t)p,  \
-                          .size = sizeof(type), .operand = (uint64_t)desired, .expected = (uint64_t)expected,  \
+        operation_t op = {.action = CAS,                                                                     \
+                          .order = order,                                                                    \
+                          .order_failed = failed,                                                            \
+                          .at = (char *)(uintptr_t)p,                                                        \
+                          .size = sizeof(type),                                                              \
+                          .operand = (uint64_t)desired,                                                      \
+                          .expected = (uint64_t)expected,                                                    \
                           .pc = RETURN_ADDRESS};                                                             \
         return (type)act(&op);                                                                               \
     }                                                                                                        \

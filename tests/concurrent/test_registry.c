@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// test_registry.c — threads that come and go while others free their blocks: every interleaving of bind, leave, tell,
-// adopt and claim.
-// sources: base/config.c base/hooks.c page/page.c page/remote.c heap/thread_heap.c heap/registry.c heap/held.c
-// sources: alloc/alloc.c alloc/free.c
+// test_registry.c — threads that come and go while others free their blocks: every interleaving of
+// bind, leave, tell, adopt and claim. sources: base/config.c base/hooks.c page/page.c page/remote.c
+// heap/thread_heap.c heap/registry.c heap/held.c sources: alloc/alloc.c alloc/free.c
 //
-// All of the library above the arena is real; the arena below is a few slices that are claimed one after the other and never
-// again. Blocks are 4 KiB, so that a page has few of them. Threads without a heap free, too: as a thread does whose heap
-// is another's by now.
+// All of the library above the arena is real; the arena below is a few slices that are claimed one
+// after the other and never again. Blocks are 4 KiB, so that a page has few of them. Threads
+// without a heap free, too: as a thread does whose heap is another's by now.
 #include "heap/registry.h"
 
 #include "explore.h"
@@ -17,7 +16,7 @@
 #include "base/hooks.h"
 #include "os/os.h"
 
-enum { SLICES = 8, BLOCKS = 8, BLOCK_SIZE = 4096, HEAPS = 8 };
+enum { SLICES = 8, BLOCKS = 12, BLOCK_SIZE = 4096, HEAPS = 8 };
 
 static char *slices;
 static page_t *descriptors;
@@ -27,7 +26,7 @@ static bool released[SLICES];
 // Blocks that the program has. Each is written by who frees it before, and by who gets it after.
 static uintptr_t *blocks[BLOCKS];
 
-// ---- the arena and the system -------------------------------------------------------------------------------------
+// ---- the arena and the system ------------------------------------------------------------------------------
 
 region_first_t mi__region_first;
 
@@ -46,7 +45,8 @@ mi__slices_claim(size_t count, size_t align, slice_run_t *run)
     (void)align;
     unsigned slice = atomic_add_relaxed(&slices_claimed, (unsigned)count);
     explore_expect(slice + count <= SLICES, "the test has slices enough");
-    *run = (slice_run_t){.descriptor = &descriptors[slice], .start = slices + (size_t)slice * SLICE_SIZE, .zero = true};
+    *run = (slice_run_t){
+        .descriptor = &descriptors[slice], .start = slices + (size_t)slice * SLICE_SIZE, .zero = true};
     return true;
 }
 
@@ -141,7 +141,7 @@ mi__os_yield(void)
     explore_wait();
 }
 
-// ---- what the threads do ------------------------------------------------------------------------------------------
+// ---- what the threads do -----------------------------------------------------------------------------------
 
 // One thread with one heap may stand for several: it puts the heap aside and takes it up again.
 static thread_heap_t *
@@ -181,12 +181,36 @@ release(unsigned i)
     fast_free(block);
 }
 
-static void allocate_2(void) { allocate(2); }
-static void allocate_6(void) { allocate(6); }
-static void allocate_5(void) { allocate(5); }
-static void free_0(void) { release(0); }
-static void free_1(void) { release(1); }
-static void free_2(void) { release(2); }
+static void
+allocate_2(void)
+{
+    allocate(2);
+}
+static void
+allocate_6(void)
+{
+    allocate(6);
+}
+static void
+allocate_5(void)
+{
+    allocate(5);
+}
+static void
+free_0(void)
+{
+    release(0);
+}
+static void
+free_1(void)
+{
+    release(1);
+}
+static void
+free_2(void)
+{
+    release(2);
+}
 
 static void
 allocate_0_1(void)
@@ -249,13 +273,27 @@ allocate_5_leave(void)
     leave();
 }
 
+// Has what comes home taken in early, and leaves nothing behind; so many blocks that the page is not kept.
+static void
+fill_empty_leave(void)
+{
+    for (unsigned i = 1; i <= 9; i++) {
+        allocate(i);
+    }
+    for (unsigned i = 1; i <= 9; i++) {
+        release(i);
+    }
+    leave();
+}
+
 static void
 collect_orphans(void)
 {
     mi__registry_collect();
 }
 
-// Takes two heaps and gives them back in the other order: the first is the top of the stack again, with another heap below.
+// Takes two heaps and gives them back in the other order: the first is the top of the stack again,
+// with another heap below.
 static void
 shuffle_orphans(void)
 {
@@ -269,7 +307,7 @@ shuffle_orphans(void)
     leave();
 }
 
-// ---- before and after ---------------------------------------------------------------------------------------------
+// ---- before and after --------------------------------------------------------------------------------------
 
 static void
 name_heap(thread_heap_t *heap, const char *pending, const char *state, const char *next, const char *name)
@@ -407,7 +445,8 @@ check(void)
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
         made++;
         orphans += !is_bound((uintptr_t)heap);
-        explore_expect(atomic_get_relaxed(&heap->owner.pending) == NULL, "nothing stays pending with an orphan");
+        explore_expect(atomic_get_relaxed(&heap->owner.pending) == NULL,
+                       "nothing stays pending with an orphan");
     }
     for (unsigned i = 0; i < atomic_get_relaxed(&slices_claimed); i++) {
         check_page(i);
@@ -422,6 +461,15 @@ check(void)
     }
     mi__registry_count(&counted_made, &counted_live);
     explore_expect(counted_made == made, "no orphan is lost");
+}
+
+// Thread 0 has a heap with block 0.
+static void
+first_has_one(void)
+{
+    set_up(0);
+    explore_as(0, allocate_0);
+    name_heaps();
 }
 
 // Thread 0 has a heap with blocks 0 and 1.
@@ -522,6 +570,7 @@ static const scenario_t scenarios[] = {
     {"leave; a free", first_has_two, {leave, free_0}, check, 0, 0},
     {"leave; the last two frees", first_has_two, {leave, free_0, free_1}, check, 4, 0},
     {"leave; a free; bind", first_has_two, {leave, free_0, bind_allocate_5}, check, 4, 0},
+    {"fill, empty, leave; a free", first_has_one, {fill_empty_leave, free_0}, check, 0, 0},
     {"leave, bind; a free", first_has_two, {leave_bind, free_0}, check, 0, 0},
     {"orphan: two frees", orphan_has_two, {free_0, free_1}, check, 0, 0},
     {"orphan: three frees", orphan_has_three, {free_0, free_1, free_2}, check, 3, 5},
@@ -534,9 +583,19 @@ static const scenario_t scenarios[] = {
     {"adopt a page; two frees", orphan_has_two_first_is_bound, {allocate_5, free_0, free_1}, check, 3, 4},
     {"adopt a page; a free; bind", orphan_has_two_first_is_bound, {allocate_5, free_0, bind}, check, 3, 0},
     {"adopt a page, leave; a free", orphan_has_two_first_is_bound, {allocate_5_leave, free_0}, check, 0, 0},
-    {"adopt a page twice; a free", orphan_has_two_others_are_bound, {allocate_5, allocate_6, free_0}, check, 3, 4},
+    {"adopt a page twice; a free",
+     orphan_has_two_others_are_bound,
+     {allocate_5, allocate_6, free_0},
+     check,
+     3,
+     4},
     {"two orphans; adopt; a free; a free", two_orphans_have_pages, {allocate_5, free_0, free_2}, check, 3, 5},
-    {"a new heap; adopt; adopt", orphan_has_two_others_are_bound, {allocate_5, allocate_6, new_heap}, check, 2, 3},
+    {"a new heap; adopt; adopt",
+     orphan_has_two_others_are_bound,
+     {allocate_5, allocate_6, new_heap},
+     check,
+     2,
+     3},
     {"bind; bind; bind", two_orphans, {bind, bind, bind}, check, 0, 0},
     {"bind; bind; leave", one_bound_one_orphan, {leave, bind, bind}, check, 0, 0},
     {"bind, leave; bind, leave", two_orphans, {bind_leave, bind_leave}, check, 0, 0},

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// test_remote.c — frees from other threads: every interleaving of push, take, drain, unlist and move.
-// sources: page/remote.c
+// test_remote.c — frees from other threads: every interleaving of push, take, drain, unlist and
+// move. sources: page/remote.c
 //
-// The pages stand alone here; the threads of a scenario play their owner and those who free. Block i of a page is
-// `blocks[page][i]`; who frees it has written to it before, who finds it writes to it after, so that an order that is
-// missing shows as a data race.
+// The pages stand alone here; the threads of a scenario play their owner and those who free. Block
+// i of a page is `blocks[page][i]`; who frees it has written to it before, who finds it writes to
+// it after, so that an order that is missing shows as a data race.
 #include "page/remote.h"
 
 #include "explore.h"
@@ -59,7 +59,7 @@ set_up(uint32_t used)
     }
 }
 
-// ---- what the threads do ------------------------------------------------------------------------------------------
+// ---- what the threads do -----------------------------------------------------------------------------------
 
 // Frees blocks `from` to `to` of a page in one chain.
 static owner_t *
@@ -79,7 +79,8 @@ look_into(page_t *page)
     size_t index = (size_t)(page - pages);
     for (block_t *block = page->local_free; block != NULL; block = block->next) {
         cell_block_t *cell = (cell_block_t *)(void *)block;
-        explore_expect(cell >= blocks[index] && cell < blocks[index] + BLOCKS, "T1: a block comes home to its page");
+        explore_expect(cell >= blocks[index] && cell < blocks[index] + BLOCKS,
+                       "T1: a block comes home to its page");
         found[index][cell - blocks[index]]++;
         cell->content = 0;
     }
@@ -188,7 +189,7 @@ free_to_both_pages_backwards(void)
     push(0, 2, 2);
 }
 
-// ---- before and after ---------------------------------------------------------------------------------------------
+// ---- before and after --------------------------------------------------------------------------------------
 
 static void
 two_blocks_out(void)
@@ -217,7 +218,8 @@ expect_home(unsigned page, unsigned count)
         explore_expect(found[page][i] > 0, "T1: no block is lost");
         explore_expect(found[page][i] < 2, "T1: no block comes home twice");
     }
-    explore_expect(released[page] || mi__remote_is_quiet(&pages[page]), "T2: a page that was drained is not listed");
+    explore_expect(released[page] || mi__remote_is_quiet(&pages[page]),
+                   "T2: a page that was drained is not listed");
 }
 
 static void
@@ -264,8 +266,18 @@ came_home_to_both(void)
 }
 
 static const scenario_t scenarios[] = {
-    {"two frees; take, drain, release", two_blocks_out, {free_0, free_1, take_and_drain}, page_was_released, 0, 0},
-    {"two frees; drain, drain, release", two_blocks_out, {free_0, free_1, drain_twice}, page_was_released, 0, 0},
+    {"two frees; take, drain, release",
+     two_blocks_out,
+     {free_0, free_1, take_and_drain},
+     page_was_released,
+     0,
+     0},
+    {"two frees; drain, drain, release",
+     two_blocks_out,
+     {free_0, free_1, drain_twice},
+     page_was_released,
+     0,
+     0},
     {"two frees in turn; listed twice", many_blocks_out, {free_0_then_1, drain_twice}, two_came_home, 0, 0},
     {"three frees in turn; listed by each",
      many_blocks_out,
@@ -281,13 +293,13 @@ static const scenario_t scenarios[] = {
      0},
     {"a free; the page moves", many_blocks_out, {free_0, move_first_page}, one_came_home, 0, 0},
     {"two frees; the page moves", two_blocks_out, {free_0, free_1, move_first_page}, page_was_released, 0, 0},
-    {"frees in turn; the page moves",
+    {"frees in turn; the page moves", many_blocks_out, {free_0_then_1, move_first_page}, two_came_home, 0, 0},
+    {"four frees; listed by each",
      many_blocks_out,
-     {free_0_then_1, move_first_page},
-     two_came_home,
+     {free_0_then_1, free_2_then_3, drain_twice},
+     four_came_home,
      0,
      0},
-    {"four frees; listed by each", many_blocks_out, {free_0_then_1, free_2_then_3, drain_twice}, four_came_home, 0, 0},
 };
 
 int

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// test_slices.c — runs of slices that are claimed, released and purged at the same time: every interleaving.
-// sources: base/config.c arena/region.c arena/slices.c arena/purge.c
+// test_slices.c — runs of slices that are claimed, released and purged at the same time: every
+// interleaving. sources: base/config.c arena/region.c arena/slices.c arena/purge.c
 //
-// The region has two chunks with a few free slices. A slice's content is its first word: who holds the slice
-// writes it and the purge clears it, both plainly, so that two who think that they hold a slice show as a data race.
+// The region has two chunks with a few free slices. A slice's content is its first word: who holds
+// the slice writes it and the purge clears it, both plainly, so that two who think that they hold a
+// slice show as a data race.
 #include "arena/slices.h"
 
 #include "explore.h"
@@ -21,10 +22,10 @@ typedef struct run_t {
     char *start;
     size_t count;
 } run_t;
-static run_t runs[RUNS]; // held by the program
+static run_t runs[RUNS];               // held by the program
 static uint64_t out_of_bounds[CHUNKS]; // slices that the program can't have
 
-// ---- the layers around --------------------------------------------------------------------------------------------
+// ---- the layers around -------------------------------------------------------------------------------------
 
 void
 mi__check_failed(const char *cond, const char *file, int line)
@@ -91,7 +92,7 @@ mi__os_clock_ms(void)
     return clock_ms;
 }
 
-// ---- what the threads do ------------------------------------------------------------------------------------------
+// ---- what the threads do -----------------------------------------------------------------------------------
 
 static void
 take(size_t i, char *start, size_t count, bool zero)
@@ -223,7 +224,7 @@ poll(void)
     (void)mi__purge_poll(false);
 }
 
-// ---- before and after ---------------------------------------------------------------------------------------------
+// ---- before and after --------------------------------------------------------------------------------------
 
 // Slices that the program can't have: they look used.
 static void
@@ -243,7 +244,8 @@ set_up(unsigned available)
     region = NULL;
     explore_expect(mi__region_init(), "there is memory");
     region = mi__region_at(0);
-    explore_expect(region->slices == SLICES && mi__region_commit(region, SLICES), "the region has two chunks");
+    explore_expect(region->slices == SLICES && mi__region_commit(region, SLICES),
+                   "the region has two chunks");
     for (unsigned i = 0; i < CHUNKS; i++) {
         keep_out(i, ~low_mask(available));
     }
@@ -401,7 +403,8 @@ check(void)
         uint64_t used = atomic_get_relaxed(&region->used[chunk]);
         uint64_t dirty = atomic_get_relaxed(&region->dirty[chunk]);
         uint64_t held = bits_held(chunk);
-        explore_expect(used == (held | out_of_bounds[chunk]), "S1: a slice is used when somebody holds it, and only then");
+        explore_expect(used == (held | out_of_bounds[chunk]),
+                       "S1: a slice is used when somebody holds it, and only then");
         explore_expect((held & ~dirty) == 0, "S3: a slice in use is dirty");
         for (uint64_t clean = ~(used | dirty); clean != 0; clean &= clean - 1) {
             size_t slice = chunk * CHUNK_SLICES + lowest_bit(clean);
@@ -450,14 +453,34 @@ static const scenario_t scenarios[] = {
     {"claim; claim two aligned; claim", three_free, {claim_0, claim_two_aligned_1, claim_2}, check, 0, 0},
     {"release; claim; claim", one_held_one_dirty, {release_0, claim_1, claim_2}, check_deadline, 0, 0},
     {"release; claim; purge", one_held_one_dirty, {release_0, claim_1, purge_all}, check, 0, 0},
-    {"release; claim two; purge", one_held_one_dirty_one_clean, {release_0, claim_two_1, purge_all}, check, 0, 0},
+    {"release; claim two; purge",
+     one_held_one_dirty_one_clean,
+     {release_0, claim_two_1, purge_all},
+     check,
+     0,
+     0},
     {"claim; purge; purge", two_dirty, {claim_0, purge_all, purge_all}, check, 0, 0},
     {"claim, release; purge; claim", two_dirty, {claim_release_1, purge_all, claim_0}, check, 3, 0},
     {"claim behind; claim", one_held_one_dirty, {claim_behind_0, claim_1}, check, 0, 0},
-    {"claim behind; purge; claim", one_held_one_dirty_one_clean, {claim_behind_0, purge_all, claim_1}, check, 0, 0},
+    {"claim behind; purge; claim",
+     one_held_one_dirty_one_clean,
+     {claim_behind_0, purge_all, claim_1},
+     check,
+     0,
+     0},
     {"a long claim; claim; claim", room_for_long, {claim_long_1, claim_0, claim_2}, check, 0, 0},
-    {"claim; claim two; claim, a new chunk", room_beyond_the_frontier, {claim_0, claim_two_1, claim_2}, check, 0, 0},
-    {"purged at once: release; release; claim", two_held_purged_at_once, {release_0, release_1, claim_2}, check, 0, 0},
+    {"claim; claim two; claim, a new chunk",
+     room_beyond_the_frontier,
+     {claim_0, claim_two_1, claim_2},
+     check,
+     0,
+     0},
+    {"purged at once: release; release; claim",
+     two_held_purged_at_once,
+     {release_0, release_1, claim_2},
+     check,
+     0,
+     0},
     {"poll; release of the only", two_held_deadline_stands, {poll, release_0}, check_deadline, 0, 0},
     {"poll; release", one_held_one_dirty, {poll, release_0}, check_deadline, 0, 0},
     {"poll; release; release", two_held_past, {poll, release_0, release_1}, check_deadline, 0, 0},

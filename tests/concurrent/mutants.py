@@ -1,0 +1,357 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Proves that the explored scenarios find mistakes: weakens one operation or check at a time in a copy of the source.
+
+    tests/concurrent/mutants.py [--cc CC] [--core LIBRARY.a] [--jobs N] [--only TEXT]
+
+Each mutant names the scenario that must fail with it. Some changes must make no difference, and say why. Before that, the
+explorer itself is checked: leaving out equivalent executions must not leave out any other. --core is the library without
+malloc, for what a test doesn't define; it is compiled here when none is given.
+"""
+import argparse
+import multiprocessing.pool
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+TIMEOUT_SECONDS = 300
+
+# The library's sources, and the tests: every access to memory becomes a call of memory.c.
+WATCHED = ["-fsanitize=thread", "-U__SANITIZE_THREAD__", "-Dmemset=explore_memset", "-fno-builtin-memset"]
+COMMON = ["-std=gnu11", "-w", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-DMI_DEBUG=1",
+          f"-I{ROOT}/src", f"-I{ROOT}/include", f"-I{HERE}"]
+
+
+@dataclass
+class Mutant:
+    path: str      # below src/
+    what: str
+    old: str       # occurs once
+    new: str
+    scenario: str  # "test: scenario" that must fail; "" when nothing may change
+
+
+def relaxed_cas(where, expected, desired):
+    return (f"atomic_compare_exchange_strong_explicit({where}, {expected}, {desired}, memory_order_relaxed, "
+            "memory_order_relaxed)")
+
+
+REMOTE = "page/remote.c"
+REGISTRY = "heap/registry.c"
+HEAP = "heap/thread_heap.c"
+SLICES = "arena/slices.c"
+PURGE = "arena/purge.c"
+
+MUTANTS = [
+    # ---- thread_free and pending
+    Mutant(REMOTE, "push: the blocks are not released", "atomic_cas_weak_acq_rel(&page->thread_free",
+           "atomic_cas_weak_acquire(&page->thread_free", "remote: two frees; take, drain, release"),
+    Mutant(REMOTE, "push: the owner's step before is not acquired", "atomic_cas_weak_acq_rel(&page->thread_free",
+           "atomic_cas_weak_release(&page->thread_free", "remote: two frees; drain, drain, release"),
+    Mutant(REMOTE, "push: lists a page that is listed", "return (word & LISTED) != 0 ? NULL : list_with_owner(page);",
+           "return list_with_owner(page);", "remote: two frees; drain, drain, release"),
+    Mutant(REMOTE, "push: does not list the page", "return (word & LISTED) != 0 ? NULL : list_with_owner(page);",
+           "return NULL;", "remote: two frees; drain, drain, release"),
+    Mutant(REMOTE, "push: the LISTED bit is set later", "(uintptr_t)first | LISTED", "(uintptr_t)first | (word & LISTED)",
+           "remote: two frees; drain, drain, release"),
+    Mutant(REMOTE, "list: the link is not released", "atomic_cas_weak_release(&owner->pending",
+           "atomic_cas_weak_relaxed(&owner->pending", "remote: frees to two pages; drain"),
+    Mutant(REMOTE, "list: the owner's address is taken before the page is listed",
+           "    uintptr_t word = atomic_get_relaxed(&page->thread_free);\n    do {",
+           "    owner_t *before = owner_of(page);\n"
+           "    uintptr_t word = atomic_get_relaxed(&page->thread_free);\n"
+           "    if ((word & LISTED) == 0) {\n        last->next = NULL;\n"
+           "        if (atomic_cas_strong_acq_rel(&page->thread_free, &word, (uintptr_t)first | LISTED)) {\n"
+           "            page_t *head = atomic_get_relaxed(&before->pending);\n"
+           "            do {\n                atomic_set_relaxed(&page->pending_next, head);\n"
+           "            } while (!atomic_cas_weak_release(&before->pending, &head, page));\n"
+           "            return before;\n        }\n    }\n    do {",
+           "remote: a free; the page moves"),
+    Mutant(REMOTE, "take: the blocks are not acquired", "word = atomic_exchange_acquire(&page->thread_free, LISTED);",
+           "word = atomic_exchange_explicit(&page->thread_free, LISTED, memory_order_relaxed);",
+           "remote: two frees; take, drain, release"),
+    Mutant(REMOTE, "take: unlists the page", "word = atomic_exchange_acquire(&page->thread_free, LISTED);",
+           "word = atomic_exchange_acquire(&page->thread_free, 0);", "remote: two frees; take, drain, release"),
+    Mutant(REMOTE, "take: reads and writes in two steps", "word = atomic_exchange_acquire(&page->thread_free, LISTED);",
+           "word = atomic_get_acquire(&page->thread_free);\n    atomic_set_relaxed(&page->thread_free, LISTED);",
+           "remote: two frees; take, drain, release"),
+    Mutant(REMOTE, "drain: the links are not acquired", "return atomic_exchange_acquire(&owner->pending, NULL);",
+           "return atomic_exchange_explicit(&owner->pending, NULL, memory_order_relaxed);",
+           "remote: frees to two pages; drain"),
+    Mutant(REMOTE, "unlist: the blocks are not acquired", "atomic_exchange_acq_rel(&page->thread_free, 0);",
+           "atomic_exchange_explicit(&page->thread_free, 0, memory_order_release);",
+           "remote: two frees; drain, drain, release"),
+    Mutant(REMOTE, "unlist: the read of the link is not released", "atomic_exchange_acq_rel(&page->thread_free, 0);",
+           "atomic_exchange_acquire(&page->thread_free, 0);", "remote: two frees in turn; listed twice"),
+    Mutant(REMOTE, "unlist: the link is read after the page is unlisted",
+           "    adopt_blocks(page, blocks_of(word));\n    return next;",
+           "    adopt_blocks(page, blocks_of(word));\n    return atomic_get_relaxed(&page->pending_next);",
+           "remote: two frees in turn; listed twice"),
+    Mutant(REMOTE, "quiet: always", "return atomic_get_acquire(&page->thread_free) == 0;", "return page != NULL;",
+           "remote: two frees; take, drain, release"),
+    Mutant(REMOTE, "move: also of a listed page", "    uintptr_t none = 0;", "    uintptr_t none = atomic_get_relaxed(&page->thread_free);",
+           "remote: a free; the page moves"),
+    Mutant(REMOTE, "move: the owner is written before the page is locked", "    uintptr_t none = 0;",
+           "    atomic_set_relaxed(&page->owner, (uintptr_t)to);\n    uintptr_t none = 0;", "remote: a free; the page moves"),
+    Mutant(REMOTE, "move: the new owner is not released", "atomic_cas_strong_acq_rel(&page->thread_free, &word, 0)",
+           "atomic_cas_strong_acquire(&page->thread_free, &word, 0)", "remote: two frees; the page moves"),
+    Mutant(REMOTE, "move: blocks that came meanwhile are not listed", "        (void)list_with_owner(page);\n", "",
+           "remote: a free; the page moves"),
+    Mutant(REMOTE, "move: blocks that came meanwhile are dropped", "if (!atomic_cas_strong_acq_rel(&page->thread_free, &word, 0)) {",
+           "if (atomic_exchange_acq_rel(&page->thread_free, 0) == 0) {", "remote: a free; the page moves"),
+    # No block is out or on its way when the question is asked, so the answer is the owner's own write.
+    Mutant(REMOTE, "quiet: relaxed", "return atomic_get_acquire(&page->thread_free) == 0;",
+           "return atomic_get_relaxed(&page->thread_free) == 0;", ""),
+    # What made the word 0 was this owner's unlist, or one that this thread has acquired with the heap.
+    Mutant(REMOTE, "move: locks relaxed", "atomic_cas_strong_acquire(&page->thread_free, &none, LISTED)",
+           relaxed_cas("&page->thread_free", "&none", "LISTED"), ""),
+
+    # ---- heaps that come and go
+    Mutant(REGISTRY, "let go: no second look at pending", "if (atomic_get_relaxed(&heap->owner.pending) == NULL || !claim(heap, CLAIMED)) {",
+           "if (heap != NULL) {", "registry: leave; a free"),
+    Mutant(REGISTRY, "let go: no fence", "        atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__registry_tell\n", "",
+           "registry: leave; a free"),
+    Mutant(REGISTRY, "let go: the heap is not released", "atomic_store_explicit(&heap->state, ORPHAN, memory_order_seq_cst);",
+           "atomic_set_relaxed(&heap->state, ORPHAN);", "registry: orphan: two frees"),
+    Mutant(REGISTRY, "let go: drains without a claim", " || !claim(heap, CLAIMED)) {", ") {", "registry: orphan: two frees"),
+    Mutant(REGISTRY, "tell: no fence", "    atomic_thread_fence(memory_order_seq_cst); // B4: pairs with the fence in let_go\n", "",
+           "registry: leave; a free"),
+    Mutant(REGISTRY, "tell: drains without a claim", "if (atomic_get_relaxed(&heap->state) == ORPHAN && claim(heap, CLAIMED)) {",
+           "if (atomic_get_relaxed(&heap->state) == ORPHAN) {", "registry: orphan: two frees"),
+    Mutant(REGISTRY, "tell: does nothing", "if (atomic_get_relaxed(&heap->state) == ORPHAN && claim(heap, CLAIMED)) {", "if (heap == NULL) {",
+           "registry: leave; a free"),
+    Mutant(REGISTRY, "tell: keeps the claim", "        mi__thread_heap_drain(heap);\n        let_go(heap);\n    }\n}\n\nstatic void\nleave_at",
+           "        mi__thread_heap_drain(heap);\n    }\n}\n\nstatic void\nleave_at", "registry: orphan: two frees"),
+    Mutant(REGISTRY, "claim: relaxed", "return atomic_cas_strong_acquire(&heap->state, &state, to);",
+           f"return {relaxed_cas('&heap->state', '&state', 'to')};", "registry: orphan: two frees"),
+    Mutant(REGISTRY, "claim: in two steps", "return atomic_cas_strong_acquire(&heap->state, &state, to);",
+           "if (atomic_get_acquire(&heap->state) != state) {\n        return false;\n    }\n"
+           "    atomic_set_relaxed(&heap->state, to);\n    return true;", "registry: orphan: two frees"),
+    Mutant(REGISTRY, "the stack: no tag", "uint64_t tag = (old_top + 1) &", "uint64_t tag = old_top &",
+           "registry: bind; the stack is shuffled"),
+    Mutant(REGISTRY, "push: the link is not released", "atomic_cas_weak_release(&orphans", "atomic_cas_weak_relaxed(&orphans",
+           "registry: bind, leave; bind, leave"),
+    Mutant(REGISTRY, "pop: the link is not acquired", "uint64_t top = atomic_get_acquire(&orphans);",
+           "uint64_t top = atomic_get_relaxed(&orphans);", "registry: bind, leave; bind, leave"),
+    Mutant(REGISTRY, "pop: the link is not acquired when another was faster", "if (atomic_cas_weak_acq_rel(&orphans",
+           "if (atomic_cas_weak_relaxed(&orphans", "registry: bind; the stack is shuffled"),
+    Mutant(REGISTRY, "bind: takes what it pops without a claim", "while (heap != NULL && !claim(heap, LIVE)) {",
+           "while (heap != NULL && (atomic_set_relaxed(&heap->state, LIVE), false)) {", "registry: orphan: a free; bind; bind"),
+    Mutant(REGISTRY, "bind: forgets the orphans that were busy", "        push_orphan(passed[--passes]);", "        passes--;",
+           "registry: orphan: a free; bind; bind"),
+    Mutant(REGISTRY, "leave: the heap is not put on the stack", "    let_go(heap);\n    push_orphan(heap);", "    let_go(heap);",
+           "registry: leave; a free"),
+    Mutant(REGISTRY, "leave: the state is not changed", "    let_go(heap);\n    push_orphan(heap);", "    push_orphan(heap);",
+           "registry: leave; a free"),
+    Mutant(REGISTRY, "adopt: takes a page without a claim", "if (HINT_GET(orphan->queues[class].first) == NULL || !claim(orphan, CLAIMED)) {",
+           "if (HINT_GET(orphan->queues[class].first) == NULL) {", "registry: adopt a page; a free"),
+    Mutant(REGISTRY, "adopt: keeps the claim", "    let_go(orphan);\n", "", "registry: adopt a page; a free"),
+    Mutant(REGISTRY, "adopt: lets go without draining what came meanwhile", "    let_go(orphan);\n",
+           "    atomic_set_release(&orphan->state, ORPHAN);\n", "registry: two orphans; adopt; a free; a free"),
+    Mutant(REGISTRY, "make: the heap is not released", "atomic_cas_weak_release(&all_heaps", "atomic_cas_weak_relaxed(&all_heaps",
+           "registry: a new heap; adopt; adopt"),
+    Mutant(REGISTRY, "first: the heap is not acquired", "return atomic_get_acquire(&all_heaps);", "return atomic_get_relaxed(&all_heaps);",
+           "registry: a new heap; adopt; adopt"),
+    Mutant(REGISTRY, "start: what it set up is not released", "atomic_set_release(&start_state", "atomic_set_relaxed(&start_state",
+           "registry: the first threads: bind; bind"),
+    Mutant(REGISTRY, "start: what it set up is not acquired", "if (atomic_get_acquire(&start_state) == START_DONE) {",
+           "if (atomic_get_relaxed(&start_state) == START_DONE) {", "registry: the first threads: bind; bind"),
+    Mutant(REGISTRY, "start: done before it is", "            bool started = start();\n",
+           "            atomic_set_release(&start_state, START_DONE);\n            bool started = start();\n",
+           "registry: the first threads: bind; bind"),
+
+    # ---- what a heap does on its slow path
+    Mutant(HEAP, "a page that is listed is released", "if (page->used == 0 && mi__remote_is_quiet(page)) {", "if (page->used == 0) {",
+           "registry: fill, empty, leave; a free"),
+    Mutant(HEAP, "drain: a page is released before it is unlisted",
+           "        page = mi__remote_unlist(drained);\n        settle_drained(heap, drained);",
+           "        settle_drained(heap, drained);\n        page = mi__remote_unlist(drained);", "registry: orphan: two frees"),
+    Mutant(HEAP, "give: a page that could not be moved", "!mi__remote_move(page, &to->owner)) {",
+           "(!mi__remote_move(page, &to->owner) && page == NULL)) {", "registry: adopt a page; a free"),
+    Mutant(HEAP, "give: the page stays queued", "    dequeue(heap, page);\n    return page;\n}\n\n// Fills",
+           "    return page;\n}\n\n// Fills", "registry: adopt a page; a free"),
+
+    # ---- slices
+    Mutant(SLICES, "claim: the last use is not acquired", "if (atomic_cas_weak_acquire(word, &seen, seen | (low_mask(count) << bit))) {",
+           "if (atomic_cas_weak_relaxed(word, &seen, seen | (low_mask(count) << bit))) {", "slices: release; claim; claim"),
+    Mutant(SLICES, "claim: in two steps", "if (atomic_cas_weak_acquire(word, &seen, seen | (low_mask(count) << bit))) {",
+           "atomic_or_acq_rel(word, low_mask(count) << bit);\n        {", "slices: claim; claim; claim, of two"),
+    Mutant(SLICES, "claim range: the last use is not acquired", "} while (!atomic_cas_weak_acquire(word, &seen, seen | mask));",
+           "} while (!atomic_cas_weak_relaxed(word, &seen, seen | mask));", "slices: release; claim; purge"),
+    Mutant(SLICES, "claim range: takes what another has", "        if ((seen & mask) != 0) {\n            return false;\n        }\n", "",
+           "slices: claim behind; claim"),
+    Mutant(SLICES, "claim range: keeps what it took before it failed",
+           "                release_bits(&region->used[chunk], chunk_mask(slice, count, chunk));\n", "",
+           "slices: a long claim; claim; claim"),
+    Mutant(SLICES, "release: the last use is not released", "atomic_and_release(word, ~mask);", "atomic_and_relaxed(word, ~mask);",
+           "slices: release; claim; claim"),
+    Mutant(SLICES, "release: forgets what others do to the word", "atomic_and_release(word, ~mask);",
+           "atomic_set_release(word, atomic_get_relaxed(word) & ~mask);", "slices: release; claim; claim"),
+    Mutant(SLICES, "soil: the slice stays clean", "        atomic_or_relaxed(&region->dirty[chunk], mask);\n", "        (void)mask;\n",
+           "slices: release; claim; claim"),
+    Mutant(SLICES, "soil: the slice stays aged", "        atomic_and_relaxed(&region->aged[chunk], ~mask);\n", "        (void)mask;\n",
+           "slices: purge, claim, release, purge"),
+    Mutant(SLICES, "soil: forgets what others do to the word", "        atomic_or_relaxed(&region->dirty[chunk], mask);\n",
+           "        atomic_set_relaxed(&region->dirty[chunk], dirty | mask);\n", "slices: claim; claim; claim, of two"),
+    Mutant(SLICES, "purge: slices in use", "    if (!claim_bits(&region->used[chunk], mask)) {\n        return 0;\n    }\n", "",
+           "slices: claim; purge; purge"),
+    Mutant(SLICES, "purge: clean after it is free",
+           "    if (purged) {\n        atomic_and_relaxed(&region->dirty[chunk], ~mask);\n    }\n    release_bits(&region->used[chunk], mask);\n    return",
+           "    release_bits(&region->used[chunk], mask);\n    if (purged) {\n        atomic_and_relaxed(&region->dirty[chunk], ~mask);\n    }\n    return",
+           "slices: claim; purge; purge"),
+    Mutant(SLICES, "purge: clean before it is purged",
+           "    bool purged = mi__os_purge(region_slice_at(region, chunk * CHUNK_SLICES + bit), bytes);\n",
+           "    release_bits(&region->used[chunk], mask);\n"
+           "    bool purged = mi__os_purge(region_slice_at(region, chunk * CHUNK_SLICES + bit), bytes);\n", "slices: claim; purge; purge"),
+    Mutant(SLICES, "purged at once: clean after it is free",
+           "        if (purged) {\n            atomic_and_relaxed(&region->dirty[chunk], ~mask);\n        }\n        release_bits(&region->used[chunk], mask);\n",
+           "        release_bits(&region->used[chunk], mask);\n        if (purged) {\n            atomic_and_relaxed(&region->dirty[chunk], ~mask);\n        }\n",
+           "slices: purged at once: release; release; claim"),
+    Mutant(PURGE, "poll: the deadline goes after the purge",
+           "    atomic_set_relaxed(&deadline_ms, 0);\n", "", "slices: poll; release of the only"),
+]
+
+# Small enough to be explored also without leaving out executions that come to the same.
+SELF_CHECKS = ["remote: two frees; drain, drain, release", "remote: two frees; take, drain, release",
+               "remote: frees in turn; the page moves", "registry: leave; a free", "slices: release; claim two; purge"]
+
+
+class Failure(Exception):
+    pass
+
+
+def compile_c(cc, source, output, options):
+    made = subprocess.run([cc, *COMMON, *options, "-c", source, "-o", output], capture_output=True, text=True)
+    if made.returncode != 0:
+        raise Failure(f"{source} does not compile:\n{made.stderr}")
+    return output
+
+
+def sources_of(test):
+    with open(os.path.join(HERE, f"test_{test}.c"), encoding="utf-8") as file:
+        return [path for line in file for path in re.sub(r"^// sources: |^.*\n", "", line).split()]
+
+
+class Programs:
+    """The objects of each test, and programs in which one of them is exchanged."""
+
+    def __init__(self, cc, core, scratch, pool):
+        self.cc, self.scratch = cc, scratch
+        self.explorer = pool.map(lambda name: self.compile(os.path.join(HERE, name), name, ["-O2"]), ["explore.c", "memory.c"])
+        self.tests = ["remote", "registry", "slices"]
+        wanted = [(test, path) for test in self.tests for path in [None, *sources_of(test)]]
+        made = pool.starmap(self.compile_part, wanted)
+        self.objects = {test: {} for test in self.tests}
+        for (test, path), output in zip(wanted, made):
+            self.objects[test][path] = output
+        self.core = core or self.compile_core(pool)
+
+    def compile(self, source, name, options):
+        return compile_c(self.cc, source, os.path.join(self.scratch, name.replace("/", "-") + ".o"), options)
+
+    def compile_part(self, test, path):
+        source = os.path.join(ROOT, "src", path) if path else os.path.join(HERE, f"test_{test}.c")
+        return self.compile(source, f"{test}-{path}", ["-O1", *WATCHED])
+
+    def compile_core(self, pool):
+        layers = ["base", "os", "arena", "page", "heap", "alloc"]
+        sources = [os.path.join(ROOT, "src", layer, name) for layer in layers
+                   for name in sorted(os.listdir(os.path.join(ROOT, "src", layer))) if name.endswith(".c")]
+        objects = pool.map(lambda source: self.compile(source, "core-" + os.path.basename(source), ["-O0"]), sources)
+        core = os.path.join(self.scratch, "core.a")
+        subprocess.run(["ar", "rcs", core, *objects], check=True)
+        return core
+
+    def link(self, test, name, exchanged=None):
+        parts = {**self.objects[test], **(exchanged or {})}
+        program = os.path.join(self.scratch, name)
+        made = subprocess.run([self.cc, "-o", program, "-Wl,--gc-sections", "-Wl,-z,muldefs", *parts.values(), *self.explorer,
+                               self.core, "-pthread"], capture_output=True, text=True)
+        if made.returncode != 0:
+            raise Failure(f"{name} does not link:\n{made.stderr}")
+        return program
+
+    def mutated(self, mutant, number, test):
+        with open(os.path.join(ROOT, "src", mutant.path), encoding="utf-8") as file:
+            text = file.read()
+        if text.count(mutant.old) != 1:
+            raise Failure(f"{mutant.path}: {mutant.what}: the text to change occurs {text.count(mutant.old)} times, not once")
+        source = os.path.join(self.scratch, f"mutant-{number}.c")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(text.replace(mutant.old, mutant.new))
+        output = self.compile(source, f"mutant-{number}-{test}", ["-O1", *WATCHED])
+        return self.link(test, f"mutant-{number}-{test}-program", {mutant.path: output})
+
+
+def run(program, *args):
+    done = subprocess.run([program, *args], capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    if done.returncode not in (0, 1) or not re.search(r"^\d+ passed, \d+ failed$", done.stdout, re.MULTILINE):
+        raise Failure(f"{os.path.basename(program)} ended with {done.returncode}\n{done.stdout[-500:]}{done.stderr[-500:]}")
+    return done
+
+
+def judge(programs, number, mutant):
+    """One line about a mutant, and whether it is as the table says."""
+    try:
+        if not mutant.scenario:
+            for test in programs.tests:
+                if mutant.path in programs.objects[test]:
+                    done = run(programs.mutated(mutant, number, test))
+                    if done.returncode != 0:
+                        return False, f"makes a difference after all\n{done.stdout}"
+            return True, "makes no difference"
+        test, scenario = mutant.scenario.split(": ", 1)
+        done = run(programs.mutated(mutant, number, test), scenario)
+        broken = re.search(r"^  broken: (.*)$", done.stdout, re.MULTILINE)
+        if done.returncode == 0 or not broken:
+            return False, f"SURVIVES {mutant.scenario}"
+        return True, f"killed by {mutant.scenario}: {broken.group(1)}"
+    except (Failure, subprocess.TimeoutExpired) as failure:
+        return False, str(failure)
+
+
+def self_check(programs):
+    wrong = 0
+    for name in SELF_CHECKS:
+        test, scenario = name.split(": ", 1)
+        program = programs.link(test, f"{test}-program")
+        counts = [re.findall(r"(\d+) executions.* (\d+) distinct", run(program, scenario, *more).stdout) for more in ([], ["--every"])]
+        few, every = counts
+        same = bool(few) and [pair[1] for pair in few] == [pair[1] for pair in every]
+        wrong += not same
+        print(f"{'ok  ' if same else 'FAIL'}  {name}: {few[0][0]} executions stand for {every[0][0]}")
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
+    parser.add_argument("--core")
+    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
+    parser.add_argument("--only", default="", help="mutants of which the file or the description contains this")
+    args = parser.parse_args()
+    mutants = [mutant for mutant in MUTANTS if args.only in f"{mutant.path}: {mutant.what}"]
+    with tempfile.TemporaryDirectory() as scratch, multiprocessing.pool.ThreadPool(args.jobs) as pool:
+        programs = Programs(args.cc, args.core, scratch, pool)
+        wrong = self_check(programs)
+        judged = pool.starmap(judge, [(programs, number, mutant) for number, mutant in enumerate(mutants)])
+    for mutant, (right, text) in zip(mutants, judged):
+        print(f"{'ok  ' if right else 'FAIL'}  {mutant.path}: {mutant.what}: {text}")
+    killers = [right for mutant, (right, _) in zip(mutants, judged) if mutant.scenario]
+    others = [right for mutant, (right, _) in zip(mutants, judged) if not mutant.scenario]
+    print(f"{sum(killers)} of {len(killers)} mutants killed; {sum(others)} of {len(others)} other changes make no difference")
+    wrong += len(judged) - sum(killers) - sum(others)
+    print(f"{len(judged) + len(SELF_CHECKS) - wrong} passed, {wrong} failed")
+    return wrong != 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as problem:
+        sys.exit(f"mutants.py: {problem}")
