@@ -3,8 +3,9 @@
 """Checks the rules of the house that no other tool knows.
 
 Every source file opens with its licence, its name and what it is; in src/ also with Owns, Threads and Not here, in at
-most 25 lines. Files stay under 700 lines (of tests, under 1200), and their names are unique outside of tests/. Each .c of src/ includes its own
-header first, every atomic operation that orders memory names its partner ("pairs with"), and nothing is left to do later.
+most 25 lines. Files stay under 700 lines (of tests, under 1200), and their names are unique outside of tests/. Each
+.c of src/ includes its own header first, every atomic operation that orders memory names its partner ("pairs with"),
+and nothing is left to do later.
 """
 import os
 import re

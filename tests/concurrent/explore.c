@@ -35,7 +35,7 @@ give_up(const char *what)
     exit(2);
 }
 
-// ---- coroutines --------------------------------------------------------------------------------------------
+// ---- coroutines -------------------------------------------------------------------------------------------
 
 void explore_switch(void **save, void *load) __attribute__((visibility("hidden")));
 
@@ -147,7 +147,7 @@ run_is_private(const void *p)
 
 #define NO_SNAPSHOT SIZE_MAX
 
-// ---- the search --------------------------------------------------------------------------------------------
+// ---- the search -------------------------------------------------------------------------------------------
 
 // What need not be explored of the next step of a thread that waits at a point.
 typedef enum sleep_t {
@@ -400,7 +400,7 @@ wake(unsigned stepped)
     }
 }
 
-// ---- snapshots ---------------------------------------------------------------------------------------------
+// ---- snapshots --------------------------------------------------------------------------------------------
 
 // Nodes with more than one choice have a snapshot, in the order of the nodes.
 static char *snapshots;
@@ -475,7 +475,7 @@ restore(const node_t *node)
     memory_restore(snapshots + (((size_t)(from - snapshots) + 15) & ~(size_t)15));
 }
 
-// ---- steps -------------------------------------------------------------------------------------------------
+// ---- steps ------------------------------------------------------------------------------------------------
 
 static node_t *
 add_node(void)
@@ -627,7 +627,7 @@ backtrack(void)
     return false;
 }
 
-// ---- scenarios ---------------------------------------------------------------------------------------------
+// ---- scenarios --------------------------------------------------------------------------------------------
 
 void *
 explore_alloc(size_t size)

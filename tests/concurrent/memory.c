@@ -189,7 +189,7 @@ log_write(void *p, size_t size)
     }
 }
 
-// ---- views and clocks --------------------------------------------------------------------------------------
+// ---- views and clocks -------------------------------------------------------------------------------------
 
 static void
 join_view(view_t *into, const view_t *from)
@@ -219,7 +219,7 @@ is_release(int order)
     return order == __ATOMIC_RELEASE || order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST;
 }
 
-// ---- cells and words ---------------------------------------------------------------------------------------
+// ---- cells and words --------------------------------------------------------------------------------------
 
 static cell_t *
 cell_of(const void *at)
@@ -313,7 +313,7 @@ bit_of(const word_t *word)
     return word->shared ? UINT64_C(1) << word->id : 0;
 }
 
-// ---- races -------------------------------------------------------------------------------------------------
+// ---- races ------------------------------------------------------------------------------------------------
 
 typedef enum access_t { PLAIN_READ, PLAIN_WRITE, ATOMIC_READ, ATOMIC_WRITE } access_t;
 
@@ -433,7 +433,7 @@ explore_retire(const void *p, size_t size)
     retired[retired_used++] = (range_t){.start = at, .size = size};
 }
 
-// ---- atomic operations -------------------------------------------------------------------------------------
+// ---- atomic operations ------------------------------------------------------------------------------------
 
 typedef enum action_t { LOAD, STORE, EXCHANGE, ADD, SUB, AND, OR, XOR, NAND, CAS } action_t;
 static const char *const action_names[] = {"load", "store", "exchange", "add",  "sub",
@@ -748,7 +748,7 @@ memory_fresh_message(unsigned index)
     return word == NULL || word->history.rewritten != 0 ? 0 : word->history.count - 1;
 }
 
-// ---- executions --------------------------------------------------------------------------------------------
+// ---- executions -------------------------------------------------------------------------------------------
 
 void
 memory_reset(void)
@@ -949,7 +949,7 @@ memory_print_trace(void)
     }
 }
 
-// ---- what the compiler calls -------------------------------------------------------------------------------
+// ---- what the compiler calls ------------------------------------------------------------------------------
 
 void *explore_memset(void *p, int c, size_t size);
 

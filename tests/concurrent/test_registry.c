@@ -26,7 +26,7 @@ static bool released[SLICES];
 // Blocks that the program has. Each is written by who frees it before, and by who gets it after.
 static uintptr_t *blocks[BLOCKS];
 
-// ---- the arena and the system ------------------------------------------------------------------------------
+// ---- the arena and the system -----------------------------------------------------------------------------
 
 region_first_t mi__region_first;
 
@@ -141,7 +141,7 @@ mi__os_yield(void)
     explore_wait();
 }
 
-// ---- what the threads do -----------------------------------------------------------------------------------
+// ---- what the threads do ----------------------------------------------------------------------------------
 
 // One thread with one heap may stand for several: it puts the heap aside and takes it up again.
 static thread_heap_t *
@@ -179,6 +179,12 @@ release(unsigned i)
     blocks[i] = NULL;
     *block = 99;
     fast_free(block);
+}
+
+static void
+allocate_0(void)
+{
+    allocate(0);
 }
 
 static void
@@ -307,7 +313,7 @@ shuffle_orphans(void)
     leave();
 }
 
-// ---- before and after --------------------------------------------------------------------------------------
+// ---- before and after -------------------------------------------------------------------------------------
 
 static void
 name_heap(thread_heap_t *heap, const char *pending, const char *state, const char *next, const char *name)

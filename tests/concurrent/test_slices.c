@@ -25,7 +25,7 @@ typedef struct run_t {
 static run_t runs[RUNS];               // held by the program
 static uint64_t out_of_bounds[CHUNKS]; // slices that the program can't have
 
-// ---- the layers around -------------------------------------------------------------------------------------
+// ---- the layers around ------------------------------------------------------------------------------------
 
 void
 mi__check_failed(const char *cond, const char *file, int line)
@@ -92,7 +92,7 @@ mi__os_clock_ms(void)
     return clock_ms;
 }
 
-// ---- what the threads do -----------------------------------------------------------------------------------
+// ---- what the threads do ----------------------------------------------------------------------------------
 
 static void
 take(size_t i, char *start, size_t count, bool zero)
@@ -224,7 +224,7 @@ poll(void)
     (void)mi__purge_poll(false);
 }
 
-// ---- before and after --------------------------------------------------------------------------------------
+// ---- before and after -------------------------------------------------------------------------------------
 
 // Slices that the program can't have: they look used.
 static void
