@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // test_registry.c — threads that come and go while others free their blocks: every interleaving of
-// bind, leave, tell, adopt and claim. sources: base/config.c base/hooks.c page/page.c page/remote.c
-// heap/thread_heap.c heap/registry.c heap/held.c sources: alloc/alloc.c alloc/free.c
+// bind, leave, tell, adopt and claim.
+// sources: base/config.c base/hooks.c page/page.c page/remote.c heap/thread_heap.c heap/registry.c
+// sources: heap/held.c alloc/alloc.c alloc/free.c
 //
 // All of the library above the arena is real; the arena below is a few slices that are claimed one
 // after the other and never again. Blocks are 4 KiB, so that a page has few of them. Threads

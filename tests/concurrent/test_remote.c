@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // test_remote.c — frees from other threads: every interleaving of push, take, drain, unlist and
-// move. sources: page/remote.c
+// move.
+// sources: page/remote.c
 //
 // The pages stand alone here; the threads of a scenario play their owner and those who free. Block
 // i of a page is `blocks[page][i]`; who frees it has written to it before, who finds it writes to

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // test_slices.c — runs of slices that are claimed, released and purged at the same time: every
-// interleaving. sources: base/config.c arena/region.c arena/slices.c arena/purge.c
+// interleaving.
+// sources: base/config.c arena/region.c arena/slices.c arena/purge.c
 //
 // The region has two chunks with a few free slices. A slice's content is its first word: who holds
 // the slice writes it and the purge clears it, both plainly, so that two who think that they hold a
