@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // explore.c — coroutines, the choice of who runs, and the search through all choices.
 //
-// Stateless depth-first search: an execution runs from the start, repeats the choices that the
-// search has fixed, and goes on with first choices; what it wrote is then undone. Sleep sets leave
-// out executions that differ only in the order of steps that have nothing to do with each other.
+// Depth-first search: an execution goes on with first choices to its end, then the search goes back
+// to the last choice that has another side, restores the state there and takes it. Sleep sets leave
+// out executions that differ only in the order of steps that have nothing to do with each other;
+// states that come up again are not explored again.
 //
-// Owns:        the coroutines, the stack of choices
+// Owns:        the stack of choices, the memory that explore_alloc gives
 // Threads:     one
-// Not here:    what a load may return, races → memory.c
+// Not here:    coroutines → fiber.c, what a load may return → memory.c
 #include "explore.h"
 
 #include <stdint.h>
@@ -17,15 +18,16 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "fiber.h"
 #include "memory.h"
+#include "states.h"
+#include "trace.h"
+#include "undo.h"
 
 enum {
-    STACK_BYTES = 64 * 1024,
     NODES = 1000, // an execution with more choices is taken for one that never ends
     POOL_BYTES = 32 << 20,
     SNAPSHOT_BYTES = 64 << 20,
-    VISITS_LOG2 = 12,
-    STATES_MAX = 40000000,
 };
 
 _Noreturn static void
@@ -33,116 +35,6 @@ give_up(const char *what)
 {
     fprintf(stderr, "explore: too many %s\n", what);
     exit(2);
-}
-
-// ---- coroutines -------------------------------------------------------------------------------------------
-
-void explore_switch(void **save, void *load) __attribute__((visibility("hidden")));
-
-#if defined(__x86_64__)
-enum { SAVED_WORDS = 8, ENTRY_WORD = 6 };
-__asm__(".text\n.globl explore_switch\n.hidden explore_switch\n.type explore_switch,@function\n"
-        "explore_switch:\n"
-        "  pushq %rbp\n  pushq %rbx\n  pushq %r12\n  pushq %r13\n  pushq %r14\n  pushq %r15\n"
-        "  movq %rsp, (%rdi)\n  movq %rsi, %rsp\n"
-        "  popq %r15\n  popq %r14\n  popq %r13\n  popq %r12\n  popq %rbx\n  popq %rbp\n  ret\n"
-        ".size explore_switch, . - explore_switch\n");
-#elif defined(__aarch64__)
-enum { SAVED_WORDS = 20, ENTRY_WORD = 11 };
-__asm__(".text\n.globl explore_switch\n.hidden explore_switch\n.type explore_switch,@function\n"
-        "explore_switch:\n"
-        "  sub sp, sp, #160\n"
-        "  stp x19, x20, [sp]\n  stp x21, x22, [sp, #16]\n  stp x23, x24, [sp, #32]\n"
-        "  stp x25, x26, [sp, #48]\n  stp x27, x28, [sp, #64]\n  stp x29, x30, [sp, #80]\n"
-        "  stp d8, d9, [sp, #96]\n  stp d10, d11, [sp, #112]\n  stp d12, d13, [sp, #128]\n"
-        "  stp d14, d15, [sp, #144]\n"
-        "  mov x9, sp\n  str x9, [x0]\n  mov sp, x1\n"
-        "  ldp x19, x20, [sp]\n  ldp x21, x22, [sp, #16]\n  ldp x23, x24, [sp, #32]\n"
-        "  ldp x25, x26, [sp, #48]\n  ldp x27, x28, [sp, #64]\n  ldp x29, x30, [sp, #80]\n"
-        "  ldp d8, d9, [sp, #96]\n  ldp d10, d11, [sp, #112]\n  ldp d12, d13, [sp, #128]\n"
-        "  ldp d14, d15, [sp, #144]\n"
-        "  add sp, sp, #160\n  ret\n"
-        ".size explore_switch, . - explore_switch\n");
-#else
-#error "the coroutines need a few lines of assembly for this processor"
-#endif
-
-typedef struct fiber_t {
-    void *sp;
-    void (*function)(void);
-    bool ended;
-    uint64_t own; // its copy of the private variable
-} fiber_t;
-
-// Fiber 0 runs setup and finish, the others the threads of the scenario.
-static fiber_t fibers[EXPLORE_THREADS + 1];
-static char *stacks;
-static void *scheduler_sp;
-static unsigned running;
-static bool alone; // fiber 0 runs
-static char nothing;
-static void *private_at = &nothing;
-static size_t private_size;
-static char *pool;
-static size_t pool_used;
-
-static void
-fiber_main(void)
-{
-    fibers[running].function();
-    fibers[running].ended = true;
-    explore_switch(&fibers[running].sp, scheduler_sp);
-    abort();
-}
-
-static void
-fiber_start(unsigned index, void (*function)(void))
-{
-    void **top = (void **)(void *)(stacks + (size_t)(index + 1) * STACK_BYTES);
-    void **sp = top - SAVED_WORDS;
-    memset(sp, 0, SAVED_WORDS * sizeof *sp);
-    sp[ENTRY_WORD] = (void *)(uintptr_t)fiber_main;
-    fibers[index].sp = sp;
-    fibers[index].function = function;
-    fibers[index].ended = function == NULL;
-}
-
-static void
-swap_private(unsigned from, unsigned to)
-{
-    if (from != to) {
-        memcpy(&fibers[from].own, private_at, private_size);
-        memcpy(private_at, &fibers[to].own, private_size);
-    }
-}
-
-// Runs a fiber until it comes to its next point, or its end.
-static void
-fiber_run(unsigned index)
-{
-    swap_private(0, index);
-    running = index;
-    explore_switch(&scheduler_sp, fibers[index].sp);
-    running = 0;
-    swap_private(index, 0);
-}
-
-unsigned
-run_current(void)
-{
-    return running;
-}
-
-bool
-run_is_stack(const void *p)
-{
-    return (const char *)p >= stacks && (const char *)p < stacks + (EXPLORE_THREADS + 1) * STACK_BYTES;
-}
-
-bool
-run_is_private(const void *p)
-{
-    return p == private_at;
 }
 
 #define NO_SNAPSHOT SIZE_MAX
@@ -167,7 +59,7 @@ typedef struct node_t {
     unsigned chosen;  // thread, or number of the value
     unsigned options; // values
     unsigned ready;   // threads that may be chosen, a bit each
-    sleeper_t sleepers[EXPLORE_THREADS + 1];
+    sleeper_t sleepers[FIBERS];
     footprint_t footprint; // of the chosen step, with every value so far
     bool loads;            // the chosen step is a load and nothing else
     const void *pc;        // of the chosen step
@@ -179,7 +71,7 @@ static unsigned node_count;
 static unsigned stepping; // the node of the step that runs
 static unsigned last;     // the thread of that step
 static unsigned asked;    // the thread wants one of so many values
-static sleeper_t sleepers[EXPLORE_THREADS + 1];
+static sleeper_t sleepers[FIBERS];
 static footprint_t footprint; // of the step that runs
 static bool every;            // explore every order, also those that make no difference
 static unsigned bound;        // on surprises; 0: none
@@ -194,13 +86,16 @@ typedef enum outcome_t {
 } outcome_t;
 static outcome_t outcome;
 static char failure[256];
+static bool ended_anew; // the execution is unlike any before
+
+static char *pool;
+static size_t pool_used;
 
 static void
 leave_execution(outcome_t how)
 {
     outcome = how;
-    void *dropped;
-    explore_switch(&dropped, scheduler_sp);
+    fiber_leave();
     abort();
 }
 
@@ -209,7 +104,7 @@ run_fail(const char *text)
 {
     snprintf(failure, sizeof failure, "%s", text);
     outcome = RUN_FAILED;
-    if (running != 0 || alone) {
+    if (fiber_is_running()) {
         leave_execution(RUN_FAILED);
     }
 }
@@ -218,73 +113,6 @@ void
 run_again(void)
 {
     leave_execution(RUN_AGAIN);
-}
-
-// The states in which somebody was chosen: what the threads have read decides all that follows, so
-// that a state that was seen before need not be explored again, but for what slept then and does
-// not sleep now.
-typedef struct visit_t {
-    uint64_t signature;                 // 0: unused
-    uint8_t least[EXPLORE_THREADS + 1]; // the oldest message that was explored; 255: none
-} visit_t;
-
-static visit_t *visits; // a hash table that grows
-static unsigned visits_log2;
-static unsigned long visits_used;
-static bool ended_anew;
-
-static visit_t *
-find_visit(uint64_t signature)
-{
-    size_t slot = (size_t)(signature >> (64 - visits_log2));
-    while (visits[slot].signature != 0 && visits[slot].signature != signature) {
-        slot = (slot + 1) & (((size_t)1 << visits_log2) - 1);
-    }
-    return &visits[slot];
-}
-
-static void
-clear_visits(unsigned log2)
-{
-    visits_log2 = log2;
-    visits_used = 0;
-    visits = calloc((size_t)1 << log2, sizeof *visits);
-    if (visits == NULL) {
-        give_up("memory for states");
-    }
-}
-
-static void
-grow_visits(void)
-{
-    visit_t *old = visits;
-    size_t count = (size_t)1 << visits_log2;
-    clear_visits(visits_log2 + 2);
-    for (size_t i = 0; i < count; i++) {
-        if (old[i].signature != 0) {
-            *find_visit(old[i].signature) = old[i];
-            visits_used++;
-        }
-    }
-    free(old);
-}
-
-static visit_t *
-visit_of(uint64_t signature)
-{
-    signature += signature == 0;
-    if (visits_used > ((unsigned long)1 << visits_log2) / 4 * 3) {
-        grow_visits();
-    }
-    visit_t *visit = find_visit(signature);
-    if (visit->signature == 0) {
-        if (++visits_used > STATES_MAX) {
-            give_up("states");
-        }
-        visit->signature = signature;
-        memset(visit->least, 255, sizeof visit->least);
-    }
-    return visit;
 }
 
 static uint8_t
@@ -301,13 +129,13 @@ unexplored(unsigned ready)
     if (bound != 0) {
         signature ^= (last << 8 | surprises) * UINT64_C(0x9E3779B97F4A7C15);
     }
-    visit_t *visit = visit_of(signature);
+    state_t *state = states_find(signature);
     unsigned left = 0;
-    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+    for (unsigned i = 1; i < FIBERS; i++) {
         uint8_t least = least_of(&sleepers[i]);
-        if ((ready >> i & 1) != 0 && (least < visit->least[i] || every)) {
+        if ((ready >> i & 1) != 0 && (least < state->least[i] || every)) {
             left |= 1U << i;
-            visit->least[i] = least;
+            state->least[i] = least;
         }
     }
     return left;
@@ -318,7 +146,7 @@ run_choose(unsigned options)
 {
     if (options > 1 && (bound == 0 || surprises < bound)) {
         asked = options;
-        explore_switch(&fibers[running].sp, scheduler_sp);
+        fiber_leave();
         return nodes[node_count - 1].chosen;
     }
     return 0;
@@ -327,7 +155,7 @@ run_choose(unsigned options)
 unsigned
 run_least(void)
 {
-    return sleepers[running].sleep == PARTLY ? sleepers[running].least : 0;
+    return sleepers[fiber_running()].sleep == PARTLY ? sleepers[fiber_running()].least : 0;
 }
 
 void
@@ -337,18 +165,12 @@ run_touch(footprint_t touched)
     footprint.writes |= touched.writes;
 }
 
-void
-run_point(void)
-{
-    explore_switch(&fibers[running].sp, scheduler_sp);
-}
-
 static unsigned
 ready_threads(void)
 {
     unsigned ready = 0;
-    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
-        if (!fibers[i].ended && memory_is_ready(i)) {
+    for (unsigned i = 1; i < FIBERS; i++) {
+        if (!fiber_has_ended(i) && memory_is_ready(i)) {
             ready |= 1U << i;
         }
     }
@@ -363,7 +185,7 @@ first_awake(unsigned ready, const sleeper_t *asleep, unsigned first)
     if (first != 0 && (ready >> first & 1) != 0 && asleep[first].sleep != ASLEEP) {
         return first;
     }
-    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+    for (unsigned i = 1; i < FIBERS; i++) {
         if ((ready >> i & 1) != 0 && asleep[i].sleep != ASLEEP) {
             return i;
         }
@@ -376,14 +198,14 @@ static void
 wake(unsigned stepped)
 {
     sleepers[stepped] = (sleeper_t){.sleep = AWAKE};
-    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+    for (unsigned i = 1; i < FIBERS; i++) {
         sleeper_t *sleeper = &sleepers[i];
         // With a bound, an order may be left out and another one that comes to the same may not.
         if (every || bound != 0) {
             sleeper->sleep = AWAKE;
             continue;
         }
-        if (fibers[i].ended || i == stepped) {
+        if (fiber_has_ended(i) || i == stepped) {
             continue;
         }
         uint64_t load = memory_pending_load(i);
@@ -406,73 +228,57 @@ wake(unsigned stepped)
 static char *snapshots;
 static size_t snapshots_used;
 
-static void
-put(const void *p, size_t size)
-{
-    if (snapshots_used + size > SNAPSHOT_BYTES) {
-        give_up("snapshots");
-    }
-    memcpy(snapshots + snapshots_used, p, size);
-    snapshots_used += size;
-}
+// What changes in the course of an execution besides memory and fibers.
+typedef struct progress_t {
+    sleeper_t sleepers[FIBERS];
+    footprint_t footprint;
+    unsigned last;
+    unsigned stepping;
+    unsigned surprises;
+    size_t pool_used;
+    size_t fibers_size;
+} progress_t;
 
-static const char *
-get(void *p, const char *from, size_t size)
+static size_t
+rounded(size_t size)
 {
-    memcpy(p, from, size);
-    return from + size;
-}
-
-static char *
-stack_end(unsigned fiber)
-{
-    return stacks + (size_t)(fiber + 1) * STACK_BYTES;
+    return (size + 15) & ~(size_t)15;
 }
 
 static void
 save(node_t *node)
 {
-    node->snapshot = snapshots_used;
-    put(fibers, sizeof fibers);
-    put(sleepers, sizeof sleepers);
-    put(&footprint, sizeof footprint);
-    put(&last, sizeof last);
-    put(&stepping, sizeof stepping);
-    put(&surprises, sizeof surprises);
-    put(&pool_used, sizeof pool_used);
-    put(private_at, private_size);
-    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
-        if (!fibers[i].ended) {
-            put(fibers[i].sp, (size_t)(stack_end(i) - (char *)fibers[i].sp));
-        }
-    }
-    snapshots_used = (snapshots_used + 15) & ~(size_t)15;
-    size_t size = memory_save_size();
+    progress_t progress = {
+        .footprint = footprint, .last = last, .stepping = stepping, .surprises = surprises};
+    memcpy(progress.sleepers, sleepers, sizeof sleepers);
+    progress.pool_used = pool_used;
+    progress.fibers_size = rounded(fiber_save_size());
+    size_t size = rounded(sizeof progress) + progress.fibers_size + rounded(memory_save_size());
     if (snapshots_used + size > SNAPSHOT_BYTES) {
         give_up("snapshots");
     }
-    memory_save(snapshots + snapshots_used);
-    snapshots_used = (snapshots_used + size + 15) & ~(size_t)15;
+    char *to = snapshots + snapshots_used;
+    memcpy(to, &progress, sizeof progress);
+    fiber_save(to + rounded(sizeof progress));
+    memory_save(to + rounded(sizeof progress) + progress.fibers_size);
+    node->snapshot = snapshots_used;
+    snapshots_used += size;
 }
 
 static void
 restore(const node_t *node)
 {
     const char *from = snapshots + node->snapshot;
-    from = get(fibers, from, sizeof fibers);
-    from = get(sleepers, from, sizeof sleepers);
-    from = get(&footprint, from, sizeof footprint);
-    from = get(&last, from, sizeof last);
-    from = get(&stepping, from, sizeof stepping);
-    from = get(&surprises, from, sizeof surprises);
-    from = get(&pool_used, from, sizeof pool_used);
-    from = get(private_at, from, private_size);
-    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
-        if (!fibers[i].ended) {
-            from = get(fibers[i].sp, from, (size_t)(stack_end(i) - (char *)fibers[i].sp));
-        }
-    }
-    memory_restore(snapshots + (((size_t)(from - snapshots) + 15) & ~(size_t)15));
+    progress_t progress;
+    memcpy(&progress, from, sizeof progress);
+    memcpy(sleepers, progress.sleepers, sizeof sleepers);
+    footprint = progress.footprint;
+    last = progress.last;
+    stepping = progress.stepping;
+    surprises = progress.surprises;
+    pool_used = progress.pool_used;
+    fiber_restore(from + rounded(sizeof progress));
+    memory_restore(from + rounded(sizeof progress) + progress.fibers_size);
 }
 
 // ---- steps ------------------------------------------------------------------------------------------------
@@ -494,7 +300,7 @@ static void
 follow(node_t *node)
 {
     if (!node->is_value) {
-        surprises += last != 0 && node->chosen != last && !fibers[last].ended && memory_is_ready(last);
+        surprises += last != 0 && node->chosen != last && !fiber_has_ended(last) && memory_is_ready(last);
         last = node->chosen;
         stepping = (unsigned)(node - nodes);
         memcpy(sleepers, node->sleepers, sizeof sleepers);
@@ -524,12 +330,12 @@ follow(node_t *node)
 static void
 end_execution(void)
 {
-    visit_t *visit = visit_of(memory_signature());
-    ended_anew = visit->least[0] != 0;
-    visit->least[0] = 0;
+    state_t *state = states_find(memory_signature());
+    ended_anew = state->least[0] != 0;
+    state->least[0] = 0;
     outcome = RUN_ENDED;
-    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
-        if (!fibers[i].ended) {
+    for (unsigned i = 1; i < FIBERS; i++) {
+        if (!fiber_has_ended(i)) {
             run_fail("all threads wait");
         }
     }
@@ -586,11 +392,11 @@ start_threads(const scenario_t *scenario)
     snapshots_used = 0;
     memset(sleepers, 0, sizeof sleepers);
     memory_start();
-    for (unsigned i = 1; i <= EXPLORE_THREADS; i++) {
+    for (unsigned i = 1; i < FIBERS; i++) {
         fiber_start(i, scenario->threads[i - 1]);
     }
-    for (unsigned i = 1; i <= EXPLORE_THREADS && outcome == RUN_GOES_ON; i++) {
-        if (!fibers[i].ended) {
+    for (unsigned i = 1; i < FIBERS && outcome == RUN_GOES_ON; i++) {
+        if (!fiber_has_ended(i)) {
             fiber_run(i);
         }
     }
@@ -643,33 +449,12 @@ explore_alloc(size_t size)
     return pool + start;
 }
 
-void
-explore_private(void *p, size_t size)
-{
-    private_at = p;
-    private_size = size;
-    for (unsigned i = 0; i <= EXPLORE_THREADS; i++) {
-        memcpy(&fibers[i].own, p, size);
-    }
-}
-
-void
-explore_as(unsigned thread, void (*function)(void))
-{
-    swap_private(0, thread + 1);
-    function();
-    swap_private(thread + 1, 0);
-}
-
 static void
 run_alone(void (*function)(void))
 {
     if (function != NULL) {
         fiber_start(0, function);
-        running = 0;
-        alone = true;
-        explore_switch(&scheduler_sp, fibers[0].sp);
-        alone = false;
+        fiber_run(0);
     }
 }
 
@@ -691,15 +476,15 @@ typedef struct totals_t {
 static outcome_t
 search(const scenario_t *scenario, totals_t *totals)
 {
-    fiber_t before[EXPLORE_THREADS + 1];
-    memcpy(before, fibers, sizeof fibers);
-    size_t mark = memory_mark();
+    static char before[4096];
+    if (fiber_save_size() > sizeof before) {
+        give_up("fibers");
+    }
+    fiber_save(before);
+    size_t mark = undo_mark();
     size_t pool_mark = pool_used;
-    uint64_t own;
-    memcpy(&own, private_at, private_size);
     *totals = (totals_t){0};
-    free(visits);
-    clear_visits(VISITS_LOG2);
+    states_clear();
     node_count = 0;
     start_threads(scenario);
     for (;;) {
@@ -721,10 +506,9 @@ search(const scenario_t *scenario, totals_t *totals)
             return outcome;
         }
         if (outcome == RUN_AGAIN || !backtrack()) {
-            memory_undo(mark);
+            undo_to(mark);
             pool_used = pool_mark;
-            memcpy(fibers, before, sizeof fibers);
-            memcpy(private_at, &own, private_size);
+            fiber_restore(before);
             return outcome == RUN_AGAIN ? RUN_AGAIN : RUN_ENDED;
         }
     }
@@ -735,8 +519,7 @@ explore(const scenario_t *scenario)
 {
     double start = seconds_now();
     pool_used = 0;
-    private_at = &nothing;
-    private_size = 0;
+    fiber_reset();
     memory_reset();
     outcome = RUN_GOES_ON;
     run_alone(scenario->setup);
@@ -746,18 +529,15 @@ explore(const scenario_t *scenario)
         how = search(scenario, &totals);
     }
     bool passed = how != RUN_FAILED;
-    if (bound != 0) {
-        printf("[at most %u surprises] ", bound);
-    }
-    printf("%-44s %9lu executions, %9lu cut short, %9lu distinct, %9lu states, %6.1f s  %s\n", scenario->name,
-           totals.ended, totals.cut, totals.distinct, visits_used, seconds_now() - start,
-           passed ? "ok" : "FAILED");
+    printf("%-38s %8lu executions, %8lu cut short, %8lu distinct, %9lu states, %5.1f s", scenario->name,
+           totals.ended, totals.cut, totals.distinct, states_count(), seconds_now() - start);
+    printf(bound != 0 ? "  %s, at most %u surprises\n" : "  %s\n", passed ? "ok" : "FAILED", bound);
     if (!passed) {
         printf("  broken: %s\n", failure);
-        memory_print_trace();
+        trace_print();
     }
     fflush(stdout);
-    memory_undo(0);
+    undo_to(0);
     return passed;
 }
 
@@ -805,7 +585,7 @@ explore_main(const scenario_t *scenarios, size_t count, int argc, char **argv)
             return 2;
         }
     }
-    stacks = map((EXPLORE_THREADS + 1) * STACK_BYTES);
+    fiber_init();
     pool = map(POOL_BYTES);
     snapshots = map(SNAPSHOT_BYTES);
     bool exact = false;

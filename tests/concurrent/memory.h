@@ -2,7 +2,7 @@
 // memory.h — the memory model under the explored threads: what a load may return, and which
 // accesses race.
 //
-// Owns:        the history of every shared atomic word, the log of all writes
+// Owns:        the history of every shared atomic word, the views of the threads
 // Threads:     one
 // Not here:    who runs → explore.c
 #ifndef CONCURRENT_MEMORY_H
@@ -32,10 +32,6 @@ uint64_t memory_signature(void);
 // The order in which threads allocate is part of it.
 void memory_note_alloc(void);
 
-// All writes since a mark can be undone.
-size_t memory_mark(void);
-void memory_undo(size_t mark);
-
 // The state in the course of an execution, to come back to. Coming back undoes the writes since.
 size_t memory_save_size(void);
 void memory_save(void *p);
@@ -55,18 +51,36 @@ void memory_note_busy(const void *pc);
 // is not in the history.
 unsigned memory_fresh_message(unsigned thread);
 
-void memory_print_trace(void);
+// Plain accesses.
+void memory_read(const void *p, size_t size);
+void memory_write(void *p, size_t size);
+// The step that runs has to do with all of [p, p + size).
+void memory_touch_range(const void *p, size_t size);
 
-// Given by explore.c. The running thread, from 1; 0 in setup and finish.
-unsigned run_current(void);
-bool run_is_stack(const void *p);
-bool run_is_private(const void *p);
-// Another thread may run before this returns.
-void run_point(void);
-// One of `options` values, newest first; and the oldest message that the load at hand need not
-// skip.
+typedef enum action_t { LOAD, STORE, EXCHANGE, ADD, SUB, AND, OR, XOR, NAND, CAS } action_t;
+
+// An atomic operation; orders are the compiler's, such as __ATOMIC_ACQUIRE.
+typedef struct operation_t {
+    action_t action;
+    int order;
+    int order_failed;
+    char *at;
+    size_t size;
+    uint64_t operand;
+    uint64_t expected;
+    bool done;      // CAS: the comparison held
+    const void *pc; // where it is in the program
+} operation_t;
+
+// Does it, and returns the old value.
+uint64_t memory_act(operation_t *op);
+void memory_fence(int order, const void *pc);
+
+// Given by explore.c. One of `options` values, newest first; and the oldest message that the load
+// at hand need not skip.
 unsigned run_choose(unsigned options);
 unsigned run_least(void);
+// The step that runs touches these words.
 void run_touch(footprint_t touched);
 // Ends the execution: an invariant is broken, or the search has to start again.
 void run_fail(const char *text);

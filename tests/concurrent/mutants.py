@@ -26,6 +26,8 @@ WATCHED = ["-fsanitize=thread", "-U__SANITIZE_THREAD__", "-Dmemset=explore_memse
 COMMON = ["-std=gnu11", "-w", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-DMI_DEBUG=1",
           f"-I{ROOT}/src", f"-I{ROOT}/include", f"-I{HERE}"]
 
+EXPLORER = sorted(name for name in os.listdir(HERE) if name.endswith(".c") and not name.startswith("test_"))
+
 
 @dataclass
 class Mutant:
@@ -46,6 +48,9 @@ REGISTRY = "heap/registry.c"
 HEAP = "heap/thread_heap.c"
 SLICES = "arena/slices.c"
 PURGE = "arena/purge.c"
+
+TELL = ("    atomic_thread_fence(memory_order_seq_cst); // B4: pairs with the fence in let_go\n"
+        "    if (atomic_get_relaxed(&heap->state) == ORPHAN && claim(heap, CLAIMED)) {\n")
 
 MUTANTS = [
     # ---- thread_free and pending
@@ -118,30 +123,31 @@ MUTANTS = [
            "registry: leave; a free"),
     Mutant(REGISTRY, "let go: the heap is not released", "atomic_store_explicit(&heap->state, ORPHAN, memory_order_seq_cst);",
            "atomic_set_relaxed(&heap->state, ORPHAN);", "registry: orphan: two frees"),
-    Mutant(REGISTRY, "let go: drains without a claim", " || !claim(heap, CLAIMED)) {", ") {", "registry: orphan: two frees"),
+    Mutant(REGISTRY, "let go: drains without a claim", " || !claim(heap, CLAIMED)) {", ") {",
+           "registry: orphan: two frees; bind, allocate"),
     Mutant(REGISTRY, "tell: no fence", "    atomic_thread_fence(memory_order_seq_cst); // B4: pairs with the fence in let_go\n", "",
            "registry: leave; a free"),
-    Mutant(REGISTRY, "tell: drains without a claim", "if (atomic_get_relaxed(&heap->state) == ORPHAN && claim(heap, CLAIMED)) {",
-           "if (atomic_get_relaxed(&heap->state) == ORPHAN) {", "registry: orphan: two frees"),
-    Mutant(REGISTRY, "tell: does nothing", "if (atomic_get_relaxed(&heap->state) == ORPHAN && claim(heap, CLAIMED)) {", "if (heap == NULL) {",
-           "registry: leave; a free"),
+    Mutant(REGISTRY, "tell: drains without a claim", TELL, TELL.replace(" && claim(heap, CLAIMED)", ""),
+           "registry: orphan: two frees"),
+    Mutant(REGISTRY, "tell: does nothing", TELL, TELL + "        return;\n", "registry: leave; a free"),
     Mutant(REGISTRY, "tell: keeps the claim", "        mi__thread_heap_drain(heap);\n        let_go(heap);\n    }\n}\n\nstatic void\nleave_at",
            "        mi__thread_heap_drain(heap);\n    }\n}\n\nstatic void\nleave_at", "registry: orphan: two frees"),
     Mutant(REGISTRY, "claim: relaxed", "return atomic_cas_strong_acquire(&heap->state, &state, to);",
            f"return {relaxed_cas('&heap->state', '&state', 'to')};", "registry: orphan: two frees"),
     Mutant(REGISTRY, "claim: in two steps", "return atomic_cas_strong_acquire(&heap->state, &state, to);",
            "if (atomic_get_acquire(&heap->state) != state) {\n        return false;\n    }\n"
-           "    atomic_set_relaxed(&heap->state, to);\n    return true;", "registry: orphan: two frees"),
+           "    atomic_set_relaxed(&heap->state, to);\n    return true;",
+           "registry: orphan: a free; bind, allocate"),
     Mutant(REGISTRY, "the stack: no tag", "uint64_t tag = (old_top + 1) &", "uint64_t tag = old_top &",
            "registry: bind; the stack is shuffled"),
     Mutant(REGISTRY, "push: the link is not released", "atomic_cas_weak_release(&orphans", "atomic_cas_weak_relaxed(&orphans",
-           "registry: bind, leave; bind, leave"),
+           "registry: bind; the stack is shuffled"),
     Mutant(REGISTRY, "pop: the link is not acquired", "uint64_t top = atomic_get_acquire(&orphans);",
-           "uint64_t top = atomic_get_relaxed(&orphans);", "registry: bind, leave; bind, leave"),
+           "uint64_t top = atomic_get_relaxed(&orphans);", "registry: bind; the stack is shuffled"),
     Mutant(REGISTRY, "pop: the link is not acquired when another was faster", "if (atomic_cas_weak_acq_rel(&orphans",
            "if (atomic_cas_weak_relaxed(&orphans", "registry: bind; the stack is shuffled"),
     Mutant(REGISTRY, "bind: takes what it pops without a claim", "while (heap != NULL && !claim(heap, LIVE)) {",
-           "while (heap != NULL && (atomic_set_relaxed(&heap->state, LIVE), false)) {", "registry: orphan: a free; bind; bind"),
+           "while (heap != NULL && (atomic_set_relaxed(&heap->state, LIVE), false)) {", "registry: orphan: a free; bind, allocate"),
     Mutant(REGISTRY, "bind: forgets the orphans that were busy", "        push_orphan(passed[--passes]);", "        passes--;",
            "registry: orphan: a free; bind; bind"),
     Mutant(REGISTRY, "leave: the heap is not put on the stack", "    let_go(heap);\n    push_orphan(heap);", "    let_go(heap);",
@@ -212,8 +218,17 @@ MUTANTS = [
            "        if (purged) {\n            atomic_and_relaxed(&region->dirty[chunk], ~mask);\n        }\n        release_bits(&region->used[chunk], mask);\n",
            "        release_bits(&region->used[chunk], mask);\n        if (purged) {\n            atomic_and_relaxed(&region->dirty[chunk], ~mask);\n        }\n",
            "slices: purged at once: release; release; claim"),
+    Mutant(SLICES, "purge: a run that another took a part of is not tried again", "*left = *left || purged == 0;", "",
+           "slices: poll; claim"),
     Mutant(PURGE, "poll: the deadline goes after the purge",
-           "    atomic_set_relaxed(&deadline_ms, 0);\n", "", "slices: poll; release of the only"),
+           "    atomic_set_relaxed(&deadline_ms, 0);\n    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in "
+           "mi__purge_schedule\n    bool left;\n    size_t bytes = mi__slices_purge(force, &left);\n",
+           "    bool left;\n    size_t bytes = mi__slices_purge(force, &left);\n    atomic_set_relaxed(&deadline_ms, 0);\n",
+           "slices: poll; release of the only"),
+    Mutant(PURGE, "poll: no fence", "    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__purge_schedule\n", "",
+           "slices: poll; release of the only"),
+    Mutant(PURGE, "schedule: no fence", "    atomic_thread_fence(memory_order_seq_cst);\n    if (atomic_get", "    if (atomic_get",
+           "slices: poll; release of the only"),
 ]
 
 # Small enough to be explored also without leaving out executions that come to the same.
@@ -242,7 +257,7 @@ class Programs:
 
     def __init__(self, cc, core, scratch, pool):
         self.cc, self.scratch = cc, scratch
-        self.explorer = pool.map(lambda name: self.compile(os.path.join(HERE, name), name, ["-O2"]), ["explore.c", "memory.c"])
+        self.explorer = pool.map(lambda name: self.compile(os.path.join(HERE, name), name, ["-O2"]), EXPLORER)
         self.tests = ["remote", "registry", "slices"]
         wanted = [(test, path) for test in self.tests for path in [None, *sources_of(test)]]
         made = pool.starmap(self.compile_part, wanted)

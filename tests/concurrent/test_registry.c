@@ -89,12 +89,6 @@ mi__region_init(void)
     return true;
 }
 
-void *
-mi__meta_alloc(size_t size)
-{
-    return explore_alloc(size);
-}
-
 size_t
 mi__purge_poll(bool force)
 {
@@ -112,9 +106,19 @@ mi__front_first_use(void)
 {
 }
 
+static bool started;
+
 void
 mi__os_init(void)
 {
+    started = true;
+}
+
+void *
+mi__meta_alloc(size_t size)
+{
+    explore_expect(started, "nothing is allocated before the start");
+    return explore_alloc(size);
 }
 
 size_t
@@ -280,7 +284,8 @@ allocate_5_leave(void)
     leave();
 }
 
-// Has what comes home taken in early, and leaves nothing behind; so many blocks that the page is not kept.
+// Has what comes home taken in early, and leaves nothing behind; so many blocks that the page is
+// not kept.
 static void
 fill_empty_leave(void)
 {
@@ -582,6 +587,7 @@ static const scenario_t scenarios[] = {
     {"orphan: two frees", orphan_has_two, {free_0, free_1}, check, 0, 0},
     {"orphan: three frees", orphan_has_three, {free_0, free_1, free_2}, check, 3, 5},
     {"orphan: two frees; bind", orphan_has_two, {free_0, free_1, bind}, check, 0, 0},
+    {"orphan: two frees; bind, allocate", orphan_has_two, {free_0, free_1, bind_allocate_5}, check, 4, 6},
     {"orphan: a free; bind, allocate", orphan_has_two, {free_0, bind_allocate_5}, check, 0, 0},
     {"orphan: a free; collect; bind", orphan_has_two, {free_0, collect_orphans, bind}, check, 0, 0},
     {"orphan: a free; bind; bind", orphan_has_two, {free_0, bind, bind}, check, 0, 0},
