@@ -39,6 +39,7 @@ typedef struct region_t {
     _Atomic(uint64_t) *dirty; // one bit a slice: 1 = may hold something else than zeros
     _Atomic(uint64_t) *aged;  // one bit a slice: 1 = was free already when the purger came by the last time
     size_t reserved_bytes;
+    bool exclusive; // only for those who name it
     // [atomic: any thread]
     _Atomic(size_t) committed;
     // [hint: may be stale] no chunk below has room for a run of: one slice, a medium page

@@ -253,35 +253,54 @@ soil_range(region_t *region, size_t slice, size_t count)
     return zero;
 }
 
-// Claims a run in one of the regions there are; `*refused` tells that there is room, but no memory.
+// Claims a run in `region`; `*refused` tells that there is room, but no memory.
 static bool
-claim_somewhere(size_t count, size_t align, slice_run_t *run, bool *refused)
+claim_run(region_t *region, size_t count, size_t align, slice_run_t *run, bool *refused)
 {
-    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        region_t *region = mi__region_at(i);
-        size_t slice = count <= region->slices ? claim_in_region(region, count, align) : NO_ROOM;
-        if (slice == REFUSED) {
-            *refused = true;
-        } else if (slice != NO_ROOM) {
-            run->descriptor = region_descriptor_at(region, slice);
-            run->start = region_slice_at(region, slice);
-            run->zero = soil_range(region, slice, count);
-            return true;
-        }
+    size_t slice = count <= region->slices ? claim_in_region(region, count, align) : NO_ROOM;
+    if (unlikely(slice >= REFUSED)) {
+        *refused = *refused || slice == REFUSED;
+        return false;
     }
-    return false;
+    run->descriptor = region_descriptor_at(region, slice);
+    run->start = region_slice_at(region, slice);
+    run->zero = soil_range(region, slice, count);
+    return true;
 }
 
-bool
-mi__slices_claim(size_t count, size_t align, slice_run_t *run)
+// The next region to look into when the one at `*index` had nothing: another that is for everybody,
+// if need be a new one. NULL: there is none.
+static MI_COLD region_t *
+next_region(size_t *index, size_t count, size_t align, bool refused)
 {
-    ASSERT(count > 0 && align >= SLICE_SIZE && is_power_of_two(align));
     const size_t most = SIZE_MAX / 8;
-    bool refused = false;
-    while (unlikely(!claim_somewhere(count, align, run, &refused))) {
+    for (;;) {
+        size_t regions = mi__region_count();
+        while (++*index < regions) {
+            region_t *region = mi__region_at(*index);
+            if (!region->exclusive) {
+                return region;
+            }
+        }
         // More address space does not help where the system has no memory. Where it does, others may
         // use up a new region before we come to it: there are not many.
         if (refused || count > most >> SLICE_SHIFT || align > most || !mi__region_add(count, align)) {
+            return NULL;
+        }
+        *index = regions - 1;
+    }
+}
+
+bool
+mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run)
+{
+    ASSERT(count > 0 && align >= SLICE_SIZE && is_power_of_two(align));
+    bool refused = false;
+    size_t index = 0;
+    region_t *region = likely(only == NULL) ? mi__region_at(0) : only;
+    while (unlikely(!claim_run(region, count, align, run, &refused))) {
+        region = only == NULL ? next_region(&index, count, align, refused) : NULL;
+        if (region == NULL) {
             return false;
         }
     }

@@ -18,9 +18,10 @@ typedef struct slice_run_t {
 } slice_run_t;
 
 // Claims `count` slices in one run whose start is a multiple of `align` bytes (a power of two,
-// SLICE_SIZE or more). The descriptors are as their last holder left them: `owner` 0. False when
-// there is no memory.
-MI_NODISCARD bool mi__slices_claim(size_t count, size_t align, slice_run_t *run);
+// SLICE_SIZE or more), in `only` or, where that is NULL, in any region that is not exclusive. The
+// descriptors are as their last holder left them: `owner` 0. False when there is no memory; other
+// regions neither grow nor are added for the sake of `only`.
+MI_NODISCARD bool mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run);
 
 // Takes `count` slices from `start` back; they are purged later. The caller has cleared the
 // descriptors' owner words.

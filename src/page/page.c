@@ -51,7 +51,7 @@ mi__page_new(unsigned class, uintptr_t owner)
     ASSERT((owner & OWNER_FLAGS) == 0);
     slice_run_t run;
     size_t slices = sizeclass_page_slices(class);
-    if (!mi__slices_claim(slices, SLICE_SIZE, &run)) {
+    if (!mi__slices_claim(slices, SLICE_SIZE, NULL, &run)) {
         return NULL;
     }
     page_t *page = page_from_run(&run, slices);
@@ -69,7 +69,7 @@ mi__page_new_singleton(size_t size, size_t align, bool *zero)
 {
     slice_run_t run;
     size_t slices = divide_up(size, SLICE_SIZE);
-    if (!mi__slices_claim(slices, size_max(align, SLICE_SIZE), &run)) {
+    if (!mi__slices_claim(slices, size_max(align, SLICE_SIZE), NULL, &run)) {
         return NULL;
     }
     page_t *page = page_from_run(&run, slices);

@@ -41,9 +41,10 @@ mi__check_failed(const char *cond, const char *file, int line)
 }
 
 bool
-mi__slices_claim(size_t count, size_t align, slice_run_t *run)
+mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run)
 {
     (void)align;
+    explore_expect(only == NULL, "no heap is bound to a region");
     unsigned slice = atomic_add_relaxed(&slices_claimed, (unsigned)count);
     explore_expect(slice + count <= SLICES, "the test has slices enough");
     *run = (slice_run_t){

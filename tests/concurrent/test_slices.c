@@ -110,7 +110,7 @@ static void
 claim_aligned(size_t i, size_t count, size_t align)
 {
     slice_run_t run;
-    if (mi__slices_claim(count, align, &run)) {
+    if (mi__slices_claim(count, align, NULL, &run)) {
         explore_expect(((uintptr_t)run.start & (align - 1)) == 0, "a run is aligned");
         take(i, run.start, count, run.zero);
     }

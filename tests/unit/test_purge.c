@@ -20,7 +20,7 @@ static slice_run_t
 claim(size_t count)
 {
     slice_run_t run;
-    check(mi__slices_claim(count, SLICE_SIZE, &run));
+    check(mi__slices_claim(count, SLICE_SIZE, NULL, &run));
     check(!run.zero || is_zero(run.start, count << SLICE_SHIFT));
     memset(run.start, 1, count << SLICE_SHIFT);
     return run;
@@ -56,7 +56,7 @@ delay_zero_purges_as_it_releases(void)
     check_equal(dirty_bytes(), 0);
     check_equal(mi__purge_poll(true), 0);
     slice_run_t again;
-    check(mi__slices_claim(160, SLICE_SIZE, &again));
+    check(mi__slices_claim(160, SLICE_SIZE, NULL, &again));
     check(again.zero && again.start == run.start && is_zero(run.start, 160 * SLICE_SIZE));
 }
 
@@ -194,7 +194,7 @@ errno_is_kept(void)
     mi__slices_release(run.start, 6);
     (void)mi__purge_poll(true);
     mi__conf.purge_delay_ms = 0;
-    check(mi__slices_claim(6, SLICE_SIZE, &run));
+    check(mi__slices_claim(6, SLICE_SIZE, NULL, &run));
     mi__slices_release(run.start, 6);
     check_equal(errno, ERRNO_MARK);
 }
@@ -210,7 +210,7 @@ release_and_poll(void *arg)
     for (int i = 0; i < (SANITIZED ? 500 : 5000); i++) {
         size_t count = 1 + random_next(&random) % 70;
         slice_run_t run;
-        check(mi__slices_claim(count, SLICE_SIZE, &run));
+        check(mi__slices_claim(count, SLICE_SIZE, NULL, &run));
         for (size_t k = 0; k < count; k++) {
             char *slice = run.start + k * SLICE_SIZE;
             check(!run.zero || *slice == 0);
@@ -241,7 +241,7 @@ purge_all_the_time(void *arg)
     (void)arg;
     while (!atomic_load(&stop)) {
         slice_run_t run;
-        check(mi__slices_claim(8, SLICE_SIZE, &run));
+        check(mi__slices_claim(8, SLICE_SIZE, NULL, &run));
         *run.start = 1;
         mi__slices_release(run.start, 8);
         (void)mi__purge_poll(true);
@@ -254,7 +254,7 @@ purge_in_forked_child(void)
 {
     mi__purge_after_fork();
     slice_run_t run;
-    check(mi__slices_claim(2, SLICE_SIZE, &run));
+    check(mi__slices_claim(2, SLICE_SIZE, NULL, &run));
     *run.start = 1;
     mi__slices_release(run.start, 2);
     check(mi__purge_poll(true) >= 2 * SLICE_SIZE);

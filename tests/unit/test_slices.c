@@ -32,7 +32,7 @@ static slice_run_t
 claim(size_t count, size_t align)
 {
     slice_run_t run;
-    check(mi__slices_claim(count, align, &run));
+    check(mi__slices_claim(count, align, NULL, &run));
     check(is_aligned(run.start, align));
     check(mi__region_descriptor(run.start) == run.descriptor);
     region_t *region = mi__region_of(run.start);
@@ -208,7 +208,7 @@ alignments_above_memory_are_kept(void)
     (void)start(40);
     for (size_t align = 4 * GIB; align <= 64 * GIB; align *= 2) {
         slice_run_t run;
-        if (!mi__slices_claim(1, align, &run)) {
+        if (!mi__slices_claim(1, align, NULL, &run)) {
             fprintf(stderr, "no slice at a multiple of %zu GiB: ", align / GIB);
             check(!"claimed");
         }
@@ -224,8 +224,8 @@ impossible_alignments_fail_cleanly(void)
     (void)start(32);
     slice_run_t run;
     for (unsigned shift = 47; shift < 63; shift++) {
-        check(!mi__slices_claim(1, (size_t)1 << shift, &run));
-        check(!mi__slices_claim(1000, (size_t)1 << shift, &run));
+        check(!mi__slices_claim(1, (size_t)1 << shift, NULL, &run));
+        check(!mi__slices_claim(1000, (size_t)1 << shift, NULL, &run));
     }
     check_equal(mi__region_count(), 1);
     run = claim(1, SLICE_SIZE);
@@ -306,9 +306,9 @@ impossible_counts_fail_cleanly(void)
 {
     (void)start(32);
     slice_run_t run;
-    check(!mi__slices_claim((size_t)1 << 40, SLICE_SIZE, &run));
-    check(!mi__slices_claim(PTRDIFF_MAX >> SLICE_SHIFT, SLICE_SIZE, &run));
-    check(!mi__slices_claim(SIZE_MAX >> SLICE_SHIFT, SLICE_SIZE, &run));
+    check(!mi__slices_claim((size_t)1 << 40, SLICE_SIZE, NULL, &run));
+    check(!mi__slices_claim(PTRDIFF_MAX >> SLICE_SHIFT, SLICE_SIZE, NULL, &run));
+    check(!mi__slices_claim(SIZE_MAX >> SLICE_SHIFT, SLICE_SIZE, NULL, &run));
     check_equal(mi__region_count(), 1);
     (void)claim(1, SLICE_SIZE);
 }
@@ -321,9 +321,9 @@ a_refused_commit_is_a_clean_failure(void)
     (void)start(32);
     limit_to(RLIMIT_DATA, data_bytes() + 32 * MIB);
     slice_run_t run;
-    check(!mi__slices_claim(MIB * 64 / SLICE_SIZE, SLICE_SIZE, &run));
+    check(!mi__slices_claim(MIB * 64 / SLICE_SIZE, SLICE_SIZE, NULL, &run));
     size_t count = 0;
-    while (mi__slices_claim(16, SLICE_SIZE, &run)) {
+    while (mi__slices_claim(16, SLICE_SIZE, NULL, &run)) {
         use(&run, 16);
         count++;
     }
@@ -342,11 +342,11 @@ a_refused_commit_adds_no_region(void)
     (void)start(32);
     limit_to(RLIMIT_DATA, data_bytes() + 16 * MIB);
     slice_run_t run;
-    while (mi__slices_claim(16, SLICE_SIZE, &run)) {
+    while (mi__slices_claim(16, SLICE_SIZE, NULL, &run)) {
     }
     for (int i = 0; i < 20; i++) {
-        check(!mi__slices_claim(16, SLICE_SIZE, &run));
-        check(!mi__slices_claim(1000, SLICE_SIZE, &run));
+        check(!mi__slices_claim(16, SLICE_SIZE, NULL, &run));
+        check(!mi__slices_claim(1000, SLICE_SIZE, NULL, &run));
     }
     check_equal(mi__region_count(), 1);
 }
@@ -359,7 +359,7 @@ a_refused_large_claim_adds_one_region_at_most(void)
     slice_run_t run;
     // Larger than the first region.
     for (int i = 0; i < 20; i++) {
-        check(!mi__slices_claim(5 * GIB / SLICE_SIZE, SLICE_SIZE, &run));
+        check(!mi__slices_claim(5 * GIB / SLICE_SIZE, SLICE_SIZE, NULL, &run));
     }
     check_at_most(mi__region_count(), 2);
 }

@@ -32,7 +32,7 @@ static slice_run_t
 claim(size_t count, size_t align)
 {
     slice_run_t run;
-    if (!mi__slices_claim(count, align, &run)) {
+    if (!mi__slices_claim(count, align, NULL, &run)) {
         fprintf(stderr, "%zu slices at a multiple of %zu, %zu regions: ", count, align, mi__region_count());
         check(!"claimed");
     }
