@@ -25,6 +25,7 @@ set(MI_SOURCES_COMMON
   src/front/init.c
   src/front/new.c
   src/front/options.c
+  src/front/options_api.c
   src/front/override.c
   src/front/posix.c
   src/front/report.c

@@ -20,6 +20,7 @@ FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 VERB = re.compile(r"^\s*make ([a-z][a-z-]*)", re.MULTILINE)
 INLINE_VERB = re.compile(r"`make ([a-z][a-z-]*)")
 VARIABLE = re.compile(r"\bMIMALLOC_([A-Z_]+[A-Z])\b")
+OPTION_NAMES = re.compile(r'(?:"|WITHOUT_EFFECT\()([a-z_|]+)[",]')
 NAME = re.compile(r"\b(mi__?[a-z]\w*)\b(?!\*)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 COMMENT = re.compile(r"//.*$", re.MULTILINE)
@@ -63,7 +64,7 @@ def known_words(root):
     makefile, *table = [checks.read(root, path) for path in files]
     return {
         "verbs": set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)),
-        "variables": {name.upper() for name in re.findall(r'"([a-z_]+)"', "".join(table))},
+        "variables": {name.upper() for names in OPTION_NAMES.findall("".join(table)) for name in names.split("|")},
         "names": set(re.findall(r"\bmi__?\w+", sources)),
     }
 

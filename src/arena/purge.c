@@ -21,8 +21,20 @@ mi__purge_schedule(void)
     // The slices were released before this. Of a release and a poll at the same time one sees the
     // other; pairs with the fence in mi__purge_poll.
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_get_relaxed(&deadline_ms) == 0 && mi__conf.purge_delay_ms > 0) {
-        atomic_set_relaxed(&deadline_ms, mi__os_clock_ms() + mi__conf.purge_delay_ms);
+    long delay_ms = conf_get(purge_delay_ms);
+    if (atomic_get_relaxed(&deadline_ms) == 0 && delay_ms > 0) {
+        atomic_set_relaxed(&deadline_ms, mi__os_clock_ms() + delay_ms);
+    }
+}
+
+void
+mi__purge_delay_changed(void)
+{
+    long delay_ms = conf_get(purge_delay_ms);
+    // What was released under the old delay may have no deadline at all.
+    atomic_set_relaxed(&deadline_ms, delay_ms > 0 ? mi__os_clock_ms() + delay_ms : 0);
+    if (delay_ms == 0) {
+        (void)mi__purge_poll(true);
     }
 }
 

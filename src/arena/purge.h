@@ -18,11 +18,14 @@
 static inline bool
 mi__purge_at_once(void)
 {
-    return mi__conf.purge_delay_ms == 0;
+    return conf_get(purge_delay_ms) == 0;
 }
 
 // Slices have been released: sets the deadline unless one stands.
 void mi__purge_schedule(void);
+
+// The program has set another delay: it counts from now, also for what is free already.
+void mi__purge_delay_changed(void);
 
 // Purges when the deadline has passed, or in any case with `force`; returns bytes given back. Cheap
 // when nothing is to do.

@@ -2,8 +2,8 @@
 // config.h — the numbers of the design, and the run-time settings that every layer may read.
 //
 // Owns:        `mi__conf`, filled by front/options.c before the first allocation
-// Threads:     `mi__conf` is read by all, written only while the process has one thread in the
-//              library
+// Threads:     any. Settings that a program may change while it runs are read by conf_get; the
+//              others are plain
 // Invariants:  every combination that the code relies on is asserted at the end of this file
 // Not here:    names and texts of options → front/options.c
 #ifndef MI_BASE_CONFIG_H
@@ -50,20 +50,24 @@ typedef enum errors_t {
 
 // What the environment may set; see front/options.c for the names that users write.
 typedef struct conf_t {
-    long purge_delay_ms;    // free slices go back to the system after this long; 0 at once, -1 never
-    bool verbose;           // say what happens
-    bool show_stats;        // print statistics when the process ends
-    bool show_errors;       // print warnings as well as errors
-    bool deepbind_keep;     // leave RTLD_DEEPBIND to dlopen as the caller gave it
-    long region_bytes_log2; // first reservation, as a power of two
-    long held_bytes;        // foreign blocks that a thread may hold back, in bytes per size class
+    // [atomic: any thread]
+    long purge_delay_ms; // free slices go back to the system after this long; 0 at once, -1 never
+    bool verbose;        // say what happens
+    bool show_stats;     // print statistics when the process ends
+    bool show_errors;    // print warnings as well as errors
+    bool deepbind_keep;  // leave RTLD_DEEPBIND to dlopen as the caller gave it
+    long held_bytes;     // foreign blocks that a thread may hold back, in bytes per size class
     // Reports and messages (front/report.c).
     long errors;       // an errors_t
     long max_errors;   // lines about errors, -1 without end
     long max_warnings; // and about warnings
+    // [constant after init]
+    long region_bytes_log2; // first reservation, as a power of two
 } conf_t;
 
 extern MI_HIDDEN conf_t mi__conf;
+
+#define conf_get(field) __atomic_load_n(&mi__conf.field, __ATOMIC_RELAXED)
 
 _Static_assert((1 << DESCRIPTOR_SHIFT) == DESCRIPTOR_SIZE, "descriptors are found by a shift");
 _Static_assert((1 << GRANULE_SHIFT) == GRANULE, "granules are counted by a shift");

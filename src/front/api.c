@@ -423,11 +423,7 @@ print_process(mi_output_fun *out, void *arg)
     mi__format(&text, ", at the peak ");
     mi__format_bytes(&text, usage.peak_resident_bytes);
     mi__format(&text, "\n");
-    if (out != NULL) {
-        out(text.chars, arg);
-    } else {
-        mi__report_write(text.chars, text.length);
-    }
+    mi__report_send(out, arg, text.chars, text.length);
 }
 
 void

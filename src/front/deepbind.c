@@ -54,7 +54,7 @@ dlopen(const char *file, int mode)
             real = no_dlopen;
         }
     }
-    if (!mi__conf.deepbind_keep) {
+    if (!conf_get(deepbind_keep)) {
         mode &= ~RTLD_DEEPBIND;
     }
     MI_JUMP_TO real(file, mode);

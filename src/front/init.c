@@ -41,7 +41,9 @@ mi__front_first_use(void)
         mi__hooks.deferred_free = mi__deferred_call;
         // Before the options: what the user asks for is done even when it costs.
         size_t cheap_log2 = highest_bit(mi__os_cheap_reserve());
-        mi__conf.region_bytes_log2 = (long)size_min((size_t)mi__conf.region_bytes_log2, cheap_log2);
+        if (mi__options_origin(mi__options_find(mi_option_region_size)) == OPTION_BY_DEFAULT) {
+            mi__conf.region_bytes_log2 = (long)size_min((size_t)mi__conf.region_bytes_log2, cheap_log2);
+        }
     }
     mi__options_load();
 }
@@ -101,10 +103,10 @@ mi__process_init(void)
     // No handler for the time before the fork: whatever it locked could be held by a caller of
     // fork.
     pthread_atfork(NULL, NULL, mi__registry_after_fork);
-    if (mi__conf.verbose || mi__conf.show_stats) {
+    if (conf_get(verbose) || conf_get(show_stats)) {
         mi__os_keep_stderr();
     }
-    if (mi__conf.verbose) {
+    if (conf_get(verbose)) {
         say_active();
     }
 }
@@ -117,7 +119,7 @@ mi__process_done(void)
         return;
     }
     done = true;
-    if (mi__conf.show_stats) {
+    if (conf_get(show_stats)) {
         mi__stats_print(NULL, NULL);
     }
 }

@@ -8,9 +8,11 @@
 
 #include <limits.h>
 
+#include "mimalloc.h"
+
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "base/config.h"
-#include "base/format.h"
 #include "front/report.h"
 #include "os/os.h"
 
@@ -19,97 +21,106 @@ enum {
     VALUE_MAX = 64,       // longer values are not looked at
     REGION_LOG2_MIN = 22, // one chunk of slices
     REGION_LOG2_MAX = sizeof(void *) == 8 ? 46 : 31,
-    HELD_BYTES_MAX = 1 << 30,
+    GIB = 1 << 30,
+    HELD_BYTES_MAX = GIB,
+    NAME_MAX_CHARS = 48, // of an option; longer names are not compared for likeness
 };
 
 #define AT(field) offsetof(conf_t, field)
+#define WITHOUT_EFFECT(name, legacy, kind, fallback)                                                         \
+    {                                                                                                        \
+        mi_option_##name, #name, legacy, kind, NULL, LONG_MIN, LONG_MAX, fallback, OPTION_NO_EFFECT, NULL    \
+    }
 
 // clang-format off
 const option_t mi__options[] = {
-    {"verbose", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(verbose),
-     "say at the start that the allocator is active, and what it does"},
-    {"show_stats", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(show_stats),
-     "print statistics when the process ends"},
-    {"show_errors", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(show_errors),
+    {mi_option_show_errors, "show_errors", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(show_errors),
      "print warnings and failed allocations, too; misuse is always reported"},
-    {"errors", NULL, OPTION_CHOICE, "default|abort|report|ignore", 0, ERRORS_IGNORE, ERRORS_BY_KIND,
-     AT(errors),
-     "what follows a misuse; by default a double free or a pointer into a block aborts, others do not"},
-    {"max_errors", NULL, OPTION_NUMBER, NULL, -1, INT_MAX, 32, AT(max_errors),
+    {mi_option_show_stats, "show_stats", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(show_stats),
+     "print statistics when the process ends"},
+    {mi_option_verbose, "verbose", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(verbose),
+     "say at the start that the allocator is active, and what it does"},
+    WITHOUT_EFFECT(deprecated_eager_commit, "eager_commit", OPTION_NUMBER, 1),
+    WITHOUT_EFFECT(arena_eager_commit, "eager_region_commit", OPTION_NUMBER, 2),
+    WITHOUT_EFFECT(purge_decommits, "reset_decommits|allow_decommit", OPTION_NUMBER, 1),
+    WITHOUT_EFFECT(allow_large_os_pages, "large_os_pages", OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(reserve_huge_os_pages, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(reserve_huge_os_pages_at, NULL, OPTION_NUMBER, -1),
+    WITHOUT_EFFECT(reserve_os_memory, NULL, OPTION_BYTES, 0),
+    WITHOUT_EFFECT(deprecated_segment_cache, "segment_cache", OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(deprecated_page_reset, "page_reset", OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(deprecated_abandoned_page_purge,
+                   "abandoned_page_purge|abandoned_page_reset|abandoned_page_decommit", OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(deprecated_segment_reset, "segment_reset", OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(deprecated_eager_commit_delay, "eager_commit_delay", OPTION_NUMBER, 1),
+    {mi_option_purge_delay, "purge_delay", "reset_delay|decommit_delay", OPTION_NUMBER, NULL, -1, INT_MAX,
+     400, AT(purge_delay_ms),
+     "milliseconds after which free memory goes back to the system; 0: at once, -1: never (400 by "
+     "measurement; mimalloc 3.4 has 1000)"},
+    WITHOUT_EFFECT(use_numa_nodes, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(disallow_os_alloc, "limit_os_alloc", OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(os_tag, NULL, OPTION_NUMBER, 100),
+    {mi_option_max_errors, "max_errors", NULL, OPTION_NUMBER, NULL, -1, INT_MAX, 32, AT(max_errors),
      "lines about errors that are printed at most; -1: all"},
-    {"max_warnings", NULL, OPTION_NUMBER, NULL, -1, INT_MAX, 32, AT(max_warnings),
+    {mi_option_max_warnings, "max_warnings", NULL, OPTION_NUMBER, NULL, -1, INT_MAX, 32, AT(max_warnings),
      "lines about warnings that are printed at most; -1: all"},
-    {"purge_delay", "reset_delay", OPTION_NUMBER, NULL, -1, INT_MAX, 400, AT(purge_delay_ms),
-     "milliseconds after which free memory goes back to the system; 0: at once, -1: never"},
-    {"region_size", NULL, OPTION_POWER, NULL, REGION_LOG2_MIN, REGION_LOG2_MAX, 40, AT(region_bytes_log2),
+    WITHOUT_EFFECT(deprecated_max_segment_reclaim, "max_segment_reclaim", OPTION_NUMBER, 10),
+    WITHOUT_EFFECT(destroy_on_exit, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(arena_reserve, NULL, OPTION_BYTES, sizeof(void *) == 8 ? GIB : GIB / 8),
+    WITHOUT_EFFECT(arena_purge_mult, NULL, OPTION_NUMBER, 1),
+    WITHOUT_EFFECT(deprecated_purge_extend_delay, "purge_extend_delay|decommit_extend_delay",
+                   OPTION_NUMBER, 1),
+    WITHOUT_EFFECT(disallow_arena_alloc, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(retry_on_oom, NULL, OPTION_NUMBER, 400),
+    WITHOUT_EFFECT(visit_abandoned, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(guarded_min, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(guarded_max, NULL, OPTION_NUMBER, GIB),
+    WITHOUT_EFFECT(guarded_precise, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(guarded_sample_rate, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(guarded_sample_seed, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(generic_collect, NULL, OPTION_NUMBER, 10000),
+    WITHOUT_EFFECT(page_reclaim_on_free, "abandoned_reclaim_on_free", OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(page_full_retain, NULL, OPTION_NUMBER, 2),
+    WITHOUT_EFFECT(page_max_candidates, NULL, OPTION_NUMBER, 4),
+    WITHOUT_EFFECT(max_vabits, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(pagemap_commit, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(page_commit_on_demand, NULL, OPTION_NUMBER, 0),
+    WITHOUT_EFFECT(page_max_reclaim, NULL, OPTION_NUMBER, -1),
+    WITHOUT_EFFECT(page_cross_thread_max_reclaim, NULL, OPTION_NUMBER, 32),
+    WITHOUT_EFFECT(allow_thp, NULL, OPTION_NUMBER, 1),
+    WITHOUT_EFFECT(minimal_purge_size, NULL, OPTION_BYTES, 0),
+    WITHOUT_EFFECT(arena_max_object_size, NULL, OPTION_BYTES,
+                   GIB / 4 * (sizeof(void *) == 8 ? 8L : 1L)),
+    WITHOUT_EFFECT(arena_is_numa_local, NULL, OPTION_NUMBER, 0),
+
+    // Options of this library.
+    {mi_option_errors, "errors", NULL, OPTION_CHOICE, "default|abort|report|ignore", 0, ERRORS_IGNORE,
+     ERRORS_BY_KIND, AT(errors),
+     "what follows a misuse; by default a double free or a pointer into a block aborts, others do not"},
+    {mi_option_region_size, "region_size", NULL, OPTION_POWER, NULL, REGION_LOG2_MIN, REGION_LOG2_MAX, 40,
+     AT(region_bytes_log2),
      "address space to reserve at the start; it is halved until the system grants it"},
-    {"held_size", NULL, OPTION_BYTES, NULL, 0, HELD_BYTES_MAX, 32 * 1024, AT(held_bytes),
+    {mi_option_held_size, "held_size", NULL, OPTION_BYTES, NULL, 0, HELD_BYTES_MAX, 32 * 1024, AT(held_bytes),
      "bytes per size class that a thread may hold back of other threads' freed blocks"},
-    {"deepbind", NULL, OPTION_SWITCH, "mask|keep", 0, 1, 0, AT(deepbind_keep),
+    {mi_option_deepbind, "deepbind", NULL, OPTION_SWITCH, "mask|keep", 0, 1, 0, AT(deepbind_keep),
      "whether dlopen honours RTLD_DEEPBIND, which gives a library another malloc than its program"},
+    WITHOUT_EFFECT(target_segments_per_thread, NULL, OPTION_NUMBER, 0),
 };
 // clang-format on
 const size_t mi__options_count = sizeof mi__options / sizeof mi__options[0];
 
-// Options of other versions that have no meaning in this design.
-static const char *const without_effect[] = {
-    "abandoned_page_purge",
-    "abandoned_reclaim_on_free",
-    "allow_large_os_pages",
-    "allow_thp",
-    "arena_eager_commit",
-    "arena_is_numa_local",
-    "arena_max_object_size",
-    "arena_purge_mult",
-    "arena_reserve",
-    "deprecated_abandoned_page_purge",
-    "deprecated_eager_commit",
-    "deprecated_eager_commit_delay",
-    "deprecated_max_segment_reclaim",
-    "deprecated_page_reset",
-    "deprecated_purge_extend_delay",
-    "deprecated_segment_cache",
-    "deprecated_segment_reset",
-    "destroy_on_exit",
-    "disable_redirect",
-    "disallow_arena_alloc",
-    "disallow_os_alloc",
-    "eager_commit",
-    "eager_commit_delay",
-    "eager_region_commit",
-    "generic_collect",
-    "guarded_max",
-    "guarded_min",
-    "guarded_precise",
-    "guarded_sample_rate",
-    "guarded_sample_seed",
-    "large_os_pages",
-    "limit_os_alloc",
-    "max_segment_reclaim",
-    "max_vabits",
-    "minimal_purge_size",
-    "os_tag",
-    "page_commit_on_demand",
-    "page_cross_thread_max_reclaim",
-    "page_full_retain",
-    "page_max_candidates",
-    "page_max_reclaim",
-    "page_reclaim_on_free",
-    "page_reset",
-    "pagemap_commit",
-    "purge_decommits",
-    "purge_extend_delay",
-    "reserve_huge_os_pages",
-    "reserve_huge_os_pages_at",
-    "reserve_os_memory",
-    "reset_decommits",
-    "retry_on_oom",
-    "segment_cache",
-    "segment_reset",
-    "target_segments_per_thread",
-    "use_numa_nodes",
-    "visit_abandoned",
+enum {
+    COUNT = sizeof mi__options / sizeof mi__options[0],
+    FIRST_OF_OURS = mi_option_errors,
 };
+
+_Static_assert(COUNT == _mi_option_last + _mi_option_ours_last - FIRST_OF_OURS, "each option has a row");
+
+// Variables that mean something to other versions, and are no options.
+static const char other_variables[] = "disable_redirect";
+
+static _Atomic(uint8_t) origins[COUNT]; // option_origin_t
+static _Atomic(long) values[COUNT];     // of options without effect, once they are set
 
 // ---- words
 
@@ -120,8 +131,7 @@ lower(char c)
 }
 
 // Whether `text` up to its end, or to `end`, is `word`, in either case of letters; `word` ends at a
-// zero or a
-// '|'.
+// zero or a '|'.
 static bool
 is_word(const char *text, char end, const char *word)
 {
@@ -132,12 +142,12 @@ is_word(const char *text, char end, const char *word)
     return (*text == 0 || *text == end) && (*word == 0 || *word == '|');
 }
 
-// The index of `text` in `words`, -1 when it is none of them.
+// The index of `text`, up to its end or to `end`, in `words`; -1 when it is none of them.
 static long
-word_index(const char *words, const char *text)
+word_index(const char *words, const char *text, char end)
 {
     for (long index = 0;; index++) {
-        if (is_word(text, 0, words)) {
+        if (is_word(text, end, words)) {
             return index;
         }
         while (*words != 0 && *words != '|') {
@@ -174,7 +184,7 @@ parse_number(const char *text, long *value)
 static bool
 parse_switch_or_number(const char *text, long *value)
 {
-    long index = word_index("0|false|no|off||1|true|yes|on", text);
+    long index = word_index("0|false|no|off||1|true|yes|on", text, 0);
     if (index >= 0) {
         *value = index >= 4;
         return true;
@@ -190,7 +200,7 @@ parse_value(const option_t *option, const char *text, long *value)
         return false;
     }
     if (option->words != NULL) {
-        *value = word_index(option->words, text);
+        *value = word_index(option->words, text, 0);
         return *value >= 0;
     }
     switch (option->kind) {
@@ -222,22 +232,55 @@ parse_value(const option_t *option, const char *text, long *value)
 
 // ---- settings
 
+static size_t
+row_of(const option_t *option)
+{
+    return (size_t)(option - mi__options);
+}
+
+const option_t *
+mi__options_find(int number)
+{
+    int row = number < FIRST_OF_OURS ? number : number - FIRST_OF_OURS + _mi_option_last;
+    bool known = (number >= 0 && number < _mi_option_last) || (number >= FIRST_OF_OURS && row < COUNT);
+    return known ? &mi__options[row] : NULL;
+}
+
+option_origin_t
+mi__options_origin(const option_t *option)
+{
+    return (option_origin_t)atomic_get_relaxed(&origins[row_of(option)]);
+}
+
 long
 mi__options_get(const option_t *option)
 {
+    if (option->place == OPTION_NO_EFFECT) {
+        bool given = mi__options_origin(option) != OPTION_BY_DEFAULT;
+        return given ? atomic_get_relaxed(&values[row_of(option)]) : option->fallback;
+    }
     const char *at = (const char *)&mi__conf + option->place;
-    return option->kind == OPTION_SWITCH ? *(const bool *)(const void *)at : *(const long *)(const void *)at;
+    return option->kind == OPTION_SWITCH ? HINT_GET(*(const bool *)(const void *)at)
+                                         : HINT_GET(*(const long *)(const void *)at);
 }
 
-static void
-set(const option_t *option, long value)
+bool
+mi__options_set(const option_t *option, long value, option_origin_t origin)
 {
-    char *at = (char *)&mi__conf + option->place;
-    if (option->kind == OPTION_SWITCH) {
-        *(bool *)(void *)at = value != 0;
-    } else {
-        *(long *)(void *)at = value;
+    if (origin < mi__options_origin(option)) {
+        return false;
     }
+    value = value < option->min ? option->min : value > option->max ? option->max : value;
+    char *at = (char *)&mi__conf + option->place;
+    if (option->place == OPTION_NO_EFFECT) {
+        atomic_set_relaxed(&values[row_of(option)], value);
+    } else if (option->kind == OPTION_SWITCH) {
+        __atomic_store_n((bool *)(void *)at, value != 0, __ATOMIC_RELAXED);
+    } else {
+        __atomic_store_n((long *)(void *)at, value, __ATOMIC_RELAXED);
+    }
+    atomic_set_relaxed(&origins[row_of(option)], (uint8_t)origin);
+    return true;
 }
 
 static void
@@ -248,8 +291,15 @@ put_upper(text_t *text, const char *name)
     }
 }
 
-static void
-put_value(text_t *text, const option_t *option, long value)
+void
+mi__options_put_name(text_t *text, const option_t *option)
+{
+    mi__format(text, "MIMALLOC_");
+    put_upper(text, option->name);
+}
+
+void
+mi__options_put_value(text_t *text, const option_t *option, long value)
 {
     if (option->words != NULL) {
         const char *word = option->words;
@@ -277,9 +327,9 @@ put_accepted(text_t *text, const option_t *option)
         mi__format(text, "0, off, no, false or 1, on, yes, true");
     } else {
         mi__format(text, option->kind == OPTION_NUMBER ? "an integer from " : "a size from ");
-        put_value(text, option, option->min);
+        mi__options_put_value(text, option, option->min);
         mi__format(text, " to ");
-        put_value(text, option, option->max);
+        mi__options_put_value(text, option, option->max);
     }
 }
 
@@ -288,12 +338,12 @@ complain(const option_t *option, const char *text)
 {
     text_t line;
     text_init(&line);
-    mi__format(&line, "warning: MIMALLOC_");
-    put_upper(&line, option->name);
+    mi__format(&line, "warning: ");
+    mi__options_put_name(&line, option);
     mi__format(&line, "=\"%.64s\" is not understood: ", text);
     put_accepted(&line, option);
     mi__format(&line, " is accepted; ");
-    put_value(&line, option, mi__options_get(option));
+    mi__options_put_value(&line, option, mi__options_get(option));
     mi__message("%s is used\n", line.chars);
 }
 
@@ -302,24 +352,13 @@ complain(const option_t *option, const char *text)
 static const option_t *
 find(const char *name, bool legacy)
 {
-    for (size_t i = 0; i < mi__options_count; i++) {
+    for (size_t i = 0; i < COUNT; i++) {
         const char *wanted = legacy ? mi__options[i].legacy : mi__options[i].name;
-        if (wanted != NULL && is_word(name, '=', wanted)) {
+        if (wanted != NULL && word_index(wanted, name, '=') >= 0) {
             return &mi__options[i];
         }
     }
     return NULL;
-}
-
-static bool
-is_without_effect(const char *name)
-{
-    for (size_t i = 0; i < sizeof without_effect / sizeof without_effect[0]; i++) {
-        if (is_word(name, '=', without_effect[i])) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void
@@ -337,10 +376,65 @@ read_entry(const char *entry, void *arg)
         return;
     }
     if (parse_value(option, equals + 1, &value)) {
-        set(option, value);
-    } else {
+        (void)mi__options_set(option, value, OPTION_BY_ENVIRONMENT);
+    } else if (option->place != OPTION_NO_EFFECT) {
         complain(option, equals + 1);
     }
+}
+
+// How many letters must be changed, added or left out to make `name` (`length` letters) the word.
+static size_t
+distance(const char *name, size_t length, const char *word)
+{
+    size_t row[NAME_MAX_CHARS + 1];
+    for (size_t i = 0; i <= length; i++) {
+        row[i] = i;
+    }
+    for (size_t k = 0; word[k] != 0; k++) {
+        size_t diagonal = row[0];
+        row[0] = k + 1;
+        for (size_t i = 0; i < length; i++) {
+            size_t changed = diagonal + (lower(name[i]) != word[k]);
+            diagonal = row[i + 1];
+            row[i + 1] = size_min(changed, size_min(row[i], diagonal) + 1);
+        }
+    }
+    return row[length];
+}
+
+// The option whose name is most like it, or NULL when none is.
+static const option_t *
+most_like(const char *name, size_t length)
+{
+    if (length > NAME_MAX_CHARS) {
+        return NULL;
+    }
+    const option_t *best = NULL;
+    size_t least = length / 3 + 1;
+    for (size_t i = 0; i < COUNT; i++) {
+        const option_t *option = &mi__options[i];
+        size_t apart = distance(name, length, option->name);
+        if (option->place != OPTION_NO_EFFECT && apart < least) {
+            least = apart;
+            best = option;
+        }
+    }
+    return best;
+}
+
+static void
+reject_name(const char *entry, size_t length)
+{
+    text_t line;
+    text_init(&line);
+    const option_t *meant = most_like(entry + NAME_PREFIX, length - NAME_PREFIX);
+    mi__format(&line, "warning: there is no option %.*s", (int)size_min(length, (size_t)VALUE_MAX), entry);
+    if (meant != NULL) {
+        mi__format(&line, "; did you mean ");
+        mi__options_put_name(&line, meant);
+        mi__format(&line, "?");
+    }
+    mi__message("%s\n", line.chars);
 }
 
 static void
@@ -349,25 +443,33 @@ judge_name(const char *entry, void *arg)
     (void)arg;
     const char *name = entry + NAME_PREFIX;
     const char *equals = __builtin_strchr(name, '=');
-    if (equals == NULL || find(name, false) != NULL || find(name, true) != NULL) {
+    if (equals == NULL) {
         return;
     }
-    int length = equals - entry > VALUE_MAX ? VALUE_MAX : (int)(equals - entry);
-    if (!is_without_effect(name)) {
-        mi__message("warning: there is no option %.*s\n", length, entry);
-    } else if (mi__conf.verbose) {
-        mi__message("%.*s has no effect in this version\n", length, entry);
+    size_t length = (size_t)(equals - entry);
+    const option_t *older = find(name, true);
+    const option_t *option = older != NULL ? older : find(name, false);
+    if (option == NULL && word_index(other_variables, name, '=') < 0) {
+        reject_name(entry, length);
+    } else if (!conf_get(verbose)) {
+        return;
+    } else if (option == NULL || option->place == OPTION_NO_EFFECT) {
+        mi__message("%.*s has no effect in this version\n", (int)length, entry);
+    } else if (older != NULL) {
+        text_t line;
+        text_init(&line);
+        mi__options_put_name(&line, option);
+        mi__message("%.*s is the older name of %s\n", (int)length, entry, line.chars);
     }
 }
 
 void
 mi__options_load(void)
 {
-    static bool loaded;
-    if (loaded || !mi__os_env_ready()) {
+    static _Atomic(bool) loaded;
+    if (!mi__os_env_ready() || atomic_exchange_explicit(&loaded, true, memory_order_relaxed)) {
         return;
     }
-    loaded = true;
     // Older names first, so that the newer one wins where both are set.
     mi__os_each_env("MIMALLOC_", read_entry, &(bool){true});
     mi__os_each_env("MIMALLOC_", read_entry, &(bool){false});

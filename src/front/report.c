@@ -165,6 +165,16 @@ mi__report_write(const char *chars, size_t length)
     }
 }
 
+void
+mi__report_send(report_output_t *to, void *arg, const char *chars, size_t length)
+{
+    if (to == NULL) {
+        mi__report_write(chars, length);
+    } else if (length > 0) {
+        to(chars, arg);
+    }
+}
+
 static void
 say(const char *prefix, const char *fmt, va_list args)
 {
@@ -206,20 +216,20 @@ static bool
 may_say_error(void)
 {
     static _Atomic(long) said;
-    return may_say(&said, mi__conf.max_errors, "MIMALLOC_MAX_ERRORS");
+    return may_say(&said, conf_get(max_errors), "MIMALLOC_MAX_ERRORS");
 }
 
 static bool
 details_wanted(void)
 {
-    return mi__conf.show_errors || mi__conf.verbose;
+    return conf_get(show_errors) || conf_get(verbose);
 }
 
 void
 mi__warning(const char *fmt, ...)
 {
     static _Atomic(long) said;
-    if (!details_wanted() || !may_say(&said, mi__conf.max_warnings, "MIMALLOC_MAX_WARNINGS")) {
+    if (!details_wanted() || !may_say(&said, conf_get(max_warnings), "MIMALLOC_MAX_WARNINGS")) {
         return;
     }
     va_list args;
@@ -317,7 +327,7 @@ void
 mi__report_misuse(misuse_t kind, const char *call, const void *p)
 {
     const misuse_text_t *about = &misuse_texts[kind];
-    errors_t mode = (errors_t)mi__conf.errors;
+    errors_t mode = (errors_t)conf_get(errors);
     bool stop = mode == ERRORS_ABORT || (mode == ERRORS_BY_KIND && about->damages);
     // The line before an end is shown however many there were.
     if (stop || (mode != ERRORS_IGNORE && may_say_error())) {

@@ -31,6 +31,9 @@ void mi__report_set_error(report_error_t *handler, void *arg);
 // Sends text of any length as it stands.
 void mi__report_write(const char *chars, size_t length);
 
+// Sends text, which ends with a zero, to `output`, or where all text goes when that is NULL.
+void mi__report_send(report_output_t *output, void *arg, const char *chars, size_t length);
+
 // Sends "mimalloc: " and the text of `fmt` (base/format.h); the text brings its newline. Always
 // shown.
 void mi__message(const char *fmt, ...) MI_FORMAT(1, 2);

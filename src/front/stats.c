@@ -27,14 +27,7 @@ typedef struct table_t {
 static void
 flush(table_t *table)
 {
-    if (table->text.length == 0) {
-        return;
-    }
-    if (table->out == NULL) {
-        mi__report_write(table->text.chars, table->text.length);
-    } else {
-        table->out(table->text.chars, table->arg);
-    }
+    mi__report_send(table->out, table->arg, table->text.chars, table->text.length);
     text_init(&table->text);
 }
 

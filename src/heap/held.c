@@ -111,9 +111,9 @@ mi__held_free(thread_heap_t *heap, page_t *page, block_t *block)
         }
     }
     hold(held, page->class, block);
-    if ((size_t)held->lists[page->class].count * page->block_size >= (size_t)mi__conf.held_bytes) {
+    if ((size_t)held->lists[page->class].count * page->block_size >= (size_t)conf_get(held_bytes)) {
         send_list(held, page->class);
-    } else if (held->bytes >= ALL_SHARE * (size_t)mi__conf.held_bytes) {
+    } else if (held->bytes >= ALL_SHARE * (size_t)conf_get(held_bytes)) {
         mi__held_flush(heap);
     }
 }
@@ -193,7 +193,7 @@ mi__held_count(const thread_heap_t *heap, unsigned class, size_t *held, size_t *
     *held = HINT_GET(of_heap->lists[class].count);
     const page_t *stand_in = HINT_GET(of_heap->stand_ins[class]);
     if (stand_in != NULL) {
-        size_t most = (size_t)mi__conf.held_bytes / stand_in->block_size + 1;
+        size_t most = (size_t)conf_get(held_bytes) / stand_in->block_size + 1;
         *lent = count_blocks(HINT_GET(stand_in->free), most);
     }
 }

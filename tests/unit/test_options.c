@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // test_options.c — front/options.c: the table, and what each kind of value is read as. The library reads the
 // environment once, so each case loads it in a child, which sends back the settings and what was said.
+// What programs see of it: tests/api/test_api_options.c.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
 #include <limits.h>
+#include <mimalloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,8 @@
 
 typedef struct loaded_t {
     conf_t conf;
+    long values[64]; // by row
+    option_origin_t origins[64];
     char said[3000];
 } loaded_t;
 
@@ -43,6 +47,10 @@ load_here(const char *const *entries)
     mi__report_set_output(collect, NULL);
     mi__options_load();
     loaded.conf = mi__conf;
+    for (size_t i = 0; i < mi__options_count; i++) {
+        loaded.values[i] = mi__options_get(&mi__options[i]);
+        loaded.origins[i] = mi__options_origin(&mi__options[i]);
+    }
 }
 
 // Loads an environment of these entries ("NAME=value"); the outcome is in `loaded`.
@@ -87,24 +95,106 @@ static void
 rows_are_complete_and_name_their_defaults(void **state)
 {
     (void)state;
+    assert_true(mi__options_count <= 64);
     for (size_t i = 0; i < mi__options_count; i++) {
         const option_t *row = &mi__options[i];
         assert_int_equal(mi__options_get(row), row->fallback);
+        assert_int_equal(mi__options_origin(row), OPTION_BY_DEFAULT);
         assert_true(row->min <= row->fallback && row->fallback <= row->max);
         assert_int_equal(strspn(row->name, "abcdefghijklmnopqrstuvwxyz_"), strlen(row->name));
-        assert_true(strlen(row->help) > 10);
         assert_true(row->kind != OPTION_CHOICE || row->words != NULL);
-        size_t size = row->kind == OPTION_SWITCH ? sizeof(bool) : sizeof(long);
-        assert_true(row->place + size <= sizeof(conf_t));
         for (size_t k = 0; k < i; k++) {
             assert_string_not_equal(mi__options[k].name, row->name);
-            assert_true(mi__options[k].place != row->place);
+            assert_true(mi__options[k].place != row->place || row->place == OPTION_NO_EFFECT);
         }
+        if (row->place == OPTION_NO_EFFECT) {
+            assert_null(row->help);
+            continue;
+        }
+        assert_true(strlen(row->help) > 10);
+        size_t size = row->kind == OPTION_SWITCH ? sizeof(bool) : sizeof(long);
+        assert_true(row->place + size <= sizeof(conf_t));
+    }
+}
+
+// The names that other versions have, in the order of their numbers.
+static const char *const shared_names[] = {
+    "show_errors",
+    "show_stats",
+    "verbose",
+    "deprecated_eager_commit",
+    "arena_eager_commit",
+    "purge_decommits",
+    "allow_large_os_pages",
+    "reserve_huge_os_pages",
+    "reserve_huge_os_pages_at",
+    "reserve_os_memory",
+    "deprecated_segment_cache",
+    "deprecated_page_reset",
+    "deprecated_abandoned_page_purge",
+    "deprecated_segment_reset",
+    "deprecated_eager_commit_delay",
+    "purge_delay",
+    "use_numa_nodes",
+    "disallow_os_alloc",
+    "os_tag",
+    "max_errors",
+    "max_warnings",
+    "deprecated_max_segment_reclaim",
+    "destroy_on_exit",
+    "arena_reserve",
+    "arena_purge_mult",
+    "deprecated_purge_extend_delay",
+    "disallow_arena_alloc",
+    "retry_on_oom",
+    "visit_abandoned",
+    "guarded_min",
+    "guarded_max",
+    "guarded_precise",
+    "guarded_sample_rate",
+    "guarded_sample_seed",
+    "generic_collect",
+    "page_reclaim_on_free",
+    "page_full_retain",
+    "page_max_candidates",
+    "max_vabits",
+    "pagemap_commit",
+    "page_commit_on_demand",
+    "page_max_reclaim",
+    "page_cross_thread_max_reclaim",
+    "allow_thp",
+    "minimal_purge_size",
+    "arena_max_object_size",
+    "arena_is_numa_local",
+};
+
+static void
+numbers_and_names_are_those_of_other_versions(void **state)
+{
+    (void)state;
+    enum { SHARED = sizeof shared_names / sizeof shared_names[0] };
+    assert_int_equal(SHARED, _mi_option_last);
+    for (int i = 0; i < SHARED; i++) {
+        const option_t *row = mi__options_find(i);
+        assert_ptr_equal(row, &mi__options[i]);
+        assert_int_equal(row->number, i);
+        assert_string_equal(row->name, shared_names[i]);
+    }
+    for (int i = mi_option_errors; i < _mi_option_ours_last; i++) {
+        const option_t *row = mi__options_find(i);
+        assert_non_null(row);
+        assert_int_equal(row->number, i);
+        assert_ptr_equal(row, option(row->name));
+    }
+    static const int none[] = {
+        -1, INT_MIN, INT_MAX, _mi_option_last, mi_option_errors - 1, _mi_option_ours_last};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_null(mi__options_find(none[i]));
     }
 }
 
 static void
-every_option_can_be_set(void **state)
+every_option_with_an_effect_can_be_set(void **state)
 {
     (void)state;
     LOAD("MIMALLOC_VERBOSE=1", "MIMALLOC_SHOW_STATS=1", "MIMALLOC_SHOW_ERRORS=1", "MIMALLOC_ERRORS=report",
@@ -119,7 +209,26 @@ every_option_can_be_set(void **state)
     assert_int_equal(loaded.conf.region_bytes_log2, 26);
     assert_int_equal(loaded.conf.held_bytes, 8192);
     assert_true(loaded.conf.deepbind_keep);
-    assert_int_equal(mi__options_count, 10);
+    for (size_t i = 0; i < mi__options_count; i++) {
+        bool set = mi__options[i].place != OPTION_NO_EFFECT;
+        assert_int_equal(loaded.origins[i], set ? OPTION_BY_ENVIRONMENT : OPTION_BY_DEFAULT);
+    }
+}
+
+static void
+options_without_effect_keep_their_values(void **state)
+{
+    (void)state;
+    LOAD("MIMALLOC_ALLOW_THP=0", "MIMALLOC_ARENA_RESERVE=64M", "MIMALLOC_OS_TAG=240",
+         "MIMALLOC_GUARDED_PRECISE=yes", "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT=-3");
+    assert_string_equal(loaded.said, "");
+    assert_int_equal(loaded.values[mi_option_allow_thp], 0);
+    assert_int_equal(loaded.values[mi_option_arena_reserve], 64 << 20);
+    assert_int_equal(loaded.values[mi_option_os_tag], 240);
+    assert_int_equal(loaded.values[mi_option_guarded_precise], 1);
+    assert_int_equal(loaded.values[mi_option_reserve_huge_os_pages_at], -3);
+    assert_int_equal(loaded.origins[mi_option_os_tag], OPTION_BY_ENVIRONMENT);
+    assert_memory_equal(&loaded.conf, &mi__conf, sizeof mi__conf);
 }
 
 static void
@@ -296,8 +405,8 @@ static void
 an_unknown_name_gets_one_line(void **state)
 {
     (void)state;
-    LOAD("MIMALLOC_PURGE_DELAYS=1", "MIMALLOC_SHOW_STATS=0");
-    assert_string_equal(loaded.said, "mimalloc: warning: there is no option MIMALLOC_PURGE_DELAYS\n");
+    LOAD("MIMALLOC_TEA=1", "MIMALLOC_SHOW_STATS=0");
+    assert_string_equal(loaded.said, "mimalloc: warning: there is no option MIMALLOC_TEA\n");
     LOAD("mimalloc_purge=1");
     assert_string_equal(loaded.said, "mimalloc: warning: there is no option mimalloc_purge\n");
     LOAD("MIMALLOC_=1");
@@ -310,12 +419,70 @@ an_unknown_name_gets_one_line(void **state)
 }
 
 static void
+a_name_that_is_almost_one_is_told_the_right_one(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"PURGE_DELAYS", "PURGE_DELAY"}, {"PURGEDELAY", "PURGE_DELAY"},   {"VERBOS", "VERBOSE"},
+        {"SHOW_STAT", "SHOW_STATS"},     {"SHOW_ERRRORS", "SHOW_ERRORS"}, {"MAX_ERROS", "MAX_ERRORS"},
+        {"HELDSIZE", "HELD_SIZE"},       {"REGION_SIZES", "REGION_SIZE"}, {"ERORS", "ERRORS"},
+        {"DEEP_BIND", "DEEPBIND"},       {"MAX_WARNING", "MAX_WARNINGS"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char entry[64];
+        char said[200];
+        snprintf(entry, sizeof entry, "MIMALLOC_%s=1", cases[i][0]);
+        snprintf(said, sizeof said,
+                 "mimalloc: warning: there is no option MIMALLOC_%s; did you mean MIMALLOC_%s?\n",
+                 cases[i][0], cases[i][1]);
+        LOAD(entry);
+        assert_string_equal(loaded.said, said);
+    }
+}
+
+static void
 names_of_other_versions_are_accepted(void **state)
 {
     (void)state;
     LOAD("MIMALLOC_ALLOW_THP=0", "MIMALLOC_ARENA_RESERVE=1G", "mimalloc_limit_os_alloc=1",
-         "MIMALLOC_EAGER_COMMIT=nonsense");
+         "MIMALLOC_EAGER_COMMIT=nonsense", "MIMALLOC_DISABLE_REDIRECT=1",
+         "MIMALLOC_TARGET_SEGMENTS_PER_THREAD=2");
     assert_string_equal(loaded.said, "");
+    static const char *const older[] = {
+        "eager_commit",
+        "eager_region_commit",
+        "reset_decommits",
+        "allow_decommit",
+        "large_os_pages",
+        "segment_cache",
+        "page_reset",
+        "abandoned_page_purge",
+        "abandoned_page_reset",
+        "abandoned_page_decommit",
+        "segment_reset",
+        "eager_commit_delay",
+        "reset_delay",
+        "decommit_delay",
+        "limit_os_alloc",
+        "max_segment_reclaim",
+        "purge_extend_delay",
+        "decommit_extend_delay",
+        "abandoned_reclaim_on_free",
+    };
+    for (size_t i = 0; i < sizeof older / sizeof older[0]; i++) {
+        char entry[64];
+        snprintf(entry, sizeof entry, "mimalloc_%s=77", older[i]);
+        LOAD(entry);
+        assert_string_equal(loaded.said, "");
+        size_t found = 0;
+        for (size_t k = 0; k < mi__options_count; k++) {
+            found += loaded.values[k] == 77;
+        }
+        assert_int_equal(found, 1);
+    }
+    LOAD("MIMALLOC_RESET_DELAY=5", "MIMALLOC_VERBOSE=1");
+    assert_string_equal(loaded.said,
+                        "mimalloc: MIMALLOC_RESET_DELAY is the older name of MIMALLOC_PURGE_DELAY\n");
     LOAD("MIMALLOC_ALLOW_THP=0", "MIMALLOC_VERBOSE=1");
     assert_string_equal(loaded.said, "mimalloc: MIMALLOC_ALLOW_THP has no effect in this version\n");
 }
@@ -330,6 +497,50 @@ the_newer_name_wins(void **state)
     assert_int_equal(loaded.conf.purge_delay_ms, 2);
     LOAD("MIMALLOC_RESET_DELAY=never");
     assert_non_null(strstr(loaded.said, "MIMALLOC_PURGE_DELAY=\"never\""));
+}
+
+// ---- who sets it
+
+static void
+what_the_program_sets_stays(void **state)
+{
+    (void)state;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const option_t *delay = option("purge_delay");
+        const option_t *tag = option("os_tag");
+        clearenv();
+        putenv((char *)(uintptr_t) "MIMALLOC_PURGE_DELAY=5");
+        putenv((char *)(uintptr_t) "MIMALLOC_OS_TAG=6");
+        putenv((char *)(uintptr_t) "MIMALLOC_HELD_SIZE=4K");
+        // A default gives way to the environment, what the program sets does not.
+        assert_true(mi__options_set(delay, 1, OPTION_BY_PROGRAM_DEFAULT));
+        assert_int_equal(mi__options_get(delay), 1);
+        assert_true(mi__options_set(tag, 2, OPTION_BY_PROGRAM));
+        mi__options_load();
+        assert_int_equal(mi__options_get(delay), 5);
+        assert_int_equal(mi__options_origin(delay), OPTION_BY_ENVIRONMENT);
+        assert_int_equal(mi__options_get(tag), 2);
+        assert_int_equal(mi__options_origin(tag), OPTION_BY_PROGRAM);
+        assert_false(mi__options_set(delay, 7, OPTION_BY_PROGRAM_DEFAULT));
+        assert_int_equal(mi__options_get(delay), 5);
+        assert_true(mi__options_set(delay, 8, OPTION_BY_PROGRAM));
+        assert_false(mi__options_set(delay, 9, OPTION_BY_ENVIRONMENT));
+        assert_int_equal(mi__conf.purge_delay_ms, 8);
+        // Out of range: the nearest.
+        assert_true(mi__options_set(delay, LONG_MIN, OPTION_BY_PROGRAM));
+        assert_int_equal(mi__conf.purge_delay_ms, -1);
+        assert_true(mi__options_set(option("held_size"), LONG_MAX, OPTION_BY_PROGRAM));
+        assert_int_equal(mi__conf.held_bytes, 1 << 30);
+        assert_true(mi__options_set(option("verbose"), 17, OPTION_BY_PROGRAM));
+        assert_true(mi__conf.verbose);
+        _exit(0);
+    }
+    int status = 1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 // ---- when it is loaded. These two run last: they load into this process.
@@ -363,7 +574,9 @@ main(void)
     mi__os_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_complete_and_name_their_defaults),
-        cmocka_unit_test(every_option_can_be_set),
+        cmocka_unit_test(numbers_and_names_are_those_of_other_versions),
+        cmocka_unit_test(every_option_with_an_effect_can_be_set),
+        cmocka_unit_test(options_without_effect_keep_their_values),
         cmocka_unit_test(other_variables_change_nothing),
         cmocka_unit_test(switches),
         cmocka_unit_test(numbers),
@@ -372,8 +585,10 @@ main(void)
         cmocka_unit_test(values_of_more_than_64_characters_are_refused),
         cmocka_unit_test(a_bad_value_gets_one_clear_line),
         cmocka_unit_test(an_unknown_name_gets_one_line),
+        cmocka_unit_test(a_name_that_is_almost_one_is_told_the_right_one),
         cmocka_unit_test(names_of_other_versions_are_accepted),
         cmocka_unit_test(the_newer_name_wins),
+        cmocka_unit_test(what_the_program_sets_stays),
         cmocka_unit_test(before_the_environment_is_there_nothing_is_settled),
         cmocka_unit_test(the_environment_is_read_once),
     };

@@ -186,6 +186,36 @@ the_count_is_a_sum(void)
 }
 
 static void
+another_delay_counts_from_now_on(void)
+{
+    start(1000 * 1000);
+    slice_run_t run = claim(6);
+    mi__slices_release(run.start, 6);
+    mi__conf.purge_delay_ms = 20;
+    mi__purge_delay_changed();
+    check_equal(mi__purge_poll(false), 0);
+    check(poll_until(6 * SLICE_SIZE));
+    // Never: what is free stays, and gets a deadline when there is a delay again.
+    run = claim(6);
+    mi__conf.purge_delay_ms = -1;
+    mi__purge_delay_changed();
+    mi__slices_release(run.start, 6);
+    usleep(30 * 1000);
+    check_equal(mi__purge_poll(false), 0);
+    mi__conf.purge_delay_ms = 1;
+    mi__purge_delay_changed();
+    check(poll_until(12 * SLICE_SIZE));
+    // At once.
+    mi__conf.purge_delay_ms = 1000 * 1000;
+    run = claim(6);
+    mi__slices_release(run.start, 6);
+    mi__conf.purge_delay_ms = 0;
+    mi__purge_delay_changed();
+    check_equal(mi__purge_total(), 18 * SLICE_SIZE);
+    check_equal(dirty_bytes(), 0);
+}
+
+static void
 errno_is_kept(void)
 {
     start(1);
@@ -287,6 +317,7 @@ main(void)
         fresh_test(what_goes_in_and_out_of_use_stays),
         fresh_test(force_does_not_wait),
         fresh_test(the_count_is_a_sum),
+        fresh_test(another_delay_counts_from_now_on),
         fresh_test(errno_is_kept),
         fresh_test(threads_poll_at_once),
         fresh_test(a_child_purges_though_its_parent_was_at_it),
