@@ -39,6 +39,10 @@ MI_NODISCARD bool mi__os_commit(void *start, size_t size);
 // system refuses: the contents are then unspecified.
 bool mi__os_purge(void *start, size_t size);
 
+// How much of a committed range holds physical memory, in bytes: a guess, since memory that the
+// system has swapped out may count as none. SIZE_MAX where the system does not tell.
+size_t mi__os_resident(void *start, size_t size);
+
 // Takes all access from a range (guard space), or gives it back.
 bool mi__os_protect(void *start, size_t size);
 bool mi__os_unprotect(void *start, size_t size);

@@ -43,6 +43,7 @@ enum {
     EXIT_ROUND = MI_TSAN ? 2 : 3,
     NONBLOCKING = 1, // GRND_NONBLOCK
     EMULATED_RESERVE_LOG2 = 30,
+    RESIDENT_STEP = 512, // OS pages asked about in one call
 };
 
 static size_t page_size;
@@ -140,6 +141,26 @@ mi__os_purge(void *start, size_t size)
     bool done = madvise(start, size, MADV_DONTNEED) == 0;
     errno = saved;
     return done;
+}
+
+size_t
+mi__os_resident(void *start, size_t size)
+{
+    unsigned char states[RESIDENT_STEP]; // one an OS page
+    int saved = errno;
+    size_t resident = 0;
+    for (size_t done = 0; done < size; done += RESIDENT_STEP * page_size) {
+        size_t bytes = size_min(size - done, RESIDENT_STEP * page_size);
+        if (mincore((char *)start + done, bytes, states) != 0) {
+            errno = saved;
+            return SIZE_MAX;
+        }
+        for (size_t i = 0; i < bytes / page_size; i++) {
+            resident += states[i] & 1;
+        }
+    }
+    errno = saved;
+    return resident * page_size;
 }
 
 bool

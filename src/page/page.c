@@ -12,8 +12,12 @@
 #include "base/check.h"
 #include "os/os.h"
 
-// Bytes. Below it a page fault for every OS page that is touched costs more than clearing them all.
-enum { ZERO_BY_PURGE_MIN = 4 * 1024 * 1024 };
+enum {
+    // Bytes. Above it a block is zeroed by a purge whatever it held: clearing takes longer.
+    ZERO_BY_PURGE_MIN = 4 * 1024 * 1024,
+    // Below it, where its last holder touched at most this share of it.
+    SPARSE_SHARE = 8,
+};
 
 static void
 set_owner(page_t *page, uintptr_t word)
@@ -113,11 +117,19 @@ mi__page_reuse_singleton(page_t *page)
     set_owner(page, OWNER_SINGLETON);
 }
 
+// A page fault for every OS page that is touched costs ten times what clearing it does. But who
+// touches little of a block will do so again, and clearing would make all of it resident.
+static bool
+zero_by_purge(const page_t *page, size_t bytes)
+{
+    return bytes >= ZERO_BY_PURGE_MIN || mi__os_resident(page->start, bytes) <= bytes / SPARSE_SHARE;
+}
+
 void
 mi__page_zero_singleton(page_t *page)
 {
     size_t bytes = page->slices << SLICE_SHIFT;
-    if (bytes < ZERO_BY_PURGE_MIN || !mi__os_purge(page->start, bytes)) {
+    if (!zero_by_purge(page, bytes) || !mi__os_purge(page->start, bytes)) {
         memset(page->start, 0, bytes);
     }
 }

@@ -148,6 +148,29 @@ calls_on_unmapped_memory_say_so(void **state)
 }
 
 static void
+what_was_touched_is_resident(void **state)
+{
+    (void)state;
+    size_t page = mi__os_page_size();
+    size_t size = 3000 * page;
+    errno = ERRNO_MARK;
+    char *start = mi__os_reserve(2 * size, page);
+    assert_non_null(start);
+    assert_true(mi__os_commit(start, size));
+    assert_int_equal(mi__os_resident(start, size), 0);
+    start[0] = 1;
+    start[512 * page] = 1;
+    start[2999 * page] = 1;
+    assert_int_equal(mi__os_resident(start, size), 3 * page);
+    assert_int_equal(mi__os_resident(start + page, size - 2 * page), page);
+    assert_true(mi__os_purge(start, size));
+    assert_int_equal(mi__os_resident(start, size), 0);
+    mi__os_unreserve(start, 2 * size);
+    assert_int_equal(mi__os_resident(start, size), SIZE_MAX);
+    assert_int_equal(errno, ERRNO_MARK);
+}
+
+static void
 populated_memory_is_resident_where_the_kernel_can(void **state)
 {
     (void)state;
@@ -409,6 +432,7 @@ main(void)
         cmocka_unit_test(committed_memory_is_zero_and_purged_memory_again),
         cmocka_unit_test(protection_takes_access_and_gives_it_back),
         cmocka_unit_test(calls_on_unmapped_memory_say_so),
+        cmocka_unit_test(what_was_touched_is_resident),
         cmocka_unit_test(populated_memory_is_resident_where_the_kernel_can),
         cmocka_unit_test(the_data_limit_refuses_a_commit),
         cmocka_unit_test(the_address_space_limit_refuses_a_reservation),

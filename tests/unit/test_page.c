@@ -504,6 +504,36 @@ singletons_know_zero(void)
     check(again == page && !zero);
 }
 
+// A block of 1 MiB whose last holder wrote to `pages` OS pages of it, zeroed; what is resident after.
+static size_t
+resident_when_zeroed(size_t pages)
+{
+    bool zero;
+    page_t *page = new_singleton(MIB, SLICE_SIZE, &zero);
+    size_t step = MIB / pages;
+    for (size_t at = 0; at < MIB; at += step) {
+        page->start[at + step / 2] = 1;
+    }
+    mi__page_zero_singleton(page);
+    size_t resident = mi__os_resident(page->start, MIB);
+    check(is_zero(page->start, MIB));
+    // Reading has brought all of it in.
+    check(mi__os_purge(page->start, MIB));
+    check(release_singleton(page));
+    return resident;
+}
+
+static void
+what_was_hardly_touched_stays_so_when_zeroed(void)
+{
+    start();
+    size_t all = MIB / mi__os_page_size();
+    check_equal(resident_when_zeroed(1), 0);
+    check_equal(resident_when_zeroed(all / 8), 0);
+    check_equal(resident_when_zeroed(all / 4), MIB);
+    check_equal(resident_when_zeroed(all), MIB);
+}
+
 static void
 all_of_a_singleton_is_around_its_slices(void)
 {
@@ -674,6 +704,7 @@ main(void)
         fresh_test(blocks_are_found_from_inside),
         fresh_test(singletons_of_all_sizes),
         fresh_test(singletons_know_zero),
+        fresh_test(what_was_hardly_touched_stays_so_when_zeroed),
         fresh_test(all_of_a_singleton_is_around_its_slices),
         fresh_test(singletons_are_aligned),
         fresh_test(a_second_release_is_refused),
