@@ -6,6 +6,7 @@ set(MI_SOURCES_COMMON
   src/base/config.c
   src/base/format.c
   src/base/hooks.c
+  src/arena/lookup.c
   src/arena/meta.c
   src/arena/purge.c
   src/arena/region.c

@@ -7,6 +7,8 @@
 // Not here:    claiming slices → arena/slices.c
 #include "arena/region.h"
 
+#include "arena/lookup.h"
+#include "arena/meta.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "os/os.h"
@@ -26,10 +28,10 @@ enum {
 // the frontier before the base.
 MI_ALIGNED(64) region_first_t mi__region_first = {.base = (uintptr_t)1 << (8 * sizeof(uintptr_t) - 1)};
 
-static region_t regions[REGION_MAX];
-// A slot is taken by raising `taken`; `ready[i]` says that slot i may be read.
+static region_t first_region;
+// A slot is taken by raising `taken`; NULL: not ready yet.
 static _Atomic(size_t) taken;
-static _Atomic(bool) ready[REGION_MAX];
+static _Atomic(region_t *) regions[REGION_MAX];
 
 static size_t
 bitmap_bytes(size_t slices)
@@ -38,10 +40,25 @@ bitmap_bytes(size_t slices)
 }
 
 static size_t
-header_bytes(size_t slices)
+descriptors_bytes(size_t slices)
 {
-    return 3 * bitmap_bytes(slices) + GUARD_BYTES + align_up(slices * DESCRIPTOR_SIZE, GUARD_BYTES) +
-           GUARD_BYTES;
+    return align_up(slices << DESCRIPTOR_SHIFT, GUARD_BYTES);
+}
+
+size_t
+mi__region_header_bytes(size_t slices)
+{
+    return 3 * bitmap_bytes(slices) + GUARD_BYTES + descriptors_bytes(slices) + GUARD_BYTES;
+}
+
+void
+mi__region_set_header(region_t *region, char *start)
+{
+    size_t each = bitmap_bytes(region->slices);
+    region->used = (void *)start;
+    region->dirty = (void *)(start + each);
+    region->aged = (void *)(start + 2 * each);
+    region->descriptors = start + 3 * each + GUARD_BYTES;
 }
 
 // Lays a region with `slices` slices into fresh address space; slices start at a multiple of
@@ -49,28 +66,28 @@ header_bytes(size_t slices)
 static bool
 reserve_region(region_t *region, size_t slices, size_t align)
 {
-    size_t header = align_up(header_bytes(slices), align);
+    size_t header = align_up(mi__region_header_bytes(slices), align);
     size_t total = header + (slices << SLICE_SHIFT);
     char *start = mi__os_reserve(total, align);
     if (start == NULL) {
         return false;
     }
-    region->base = start + header;
-    region->descriptors = region->base - GUARD_BYTES - align_up(slices * DESCRIPTOR_SIZE, GUARD_BYTES);
-    char *bitmaps = region->descriptors - GUARD_BYTES - 3 * bitmap_bytes(slices);
-    region->used = (void *)bitmaps;
-    region->dirty = (void *)(bitmaps + bitmap_bytes(slices));
-    region->aged = (void *)(bitmaps + 2 * bitmap_bytes(slices));
-    region->slices = slices;
-    region->reserved_bytes = total;
+    *region = (region_t){
+        .base = start + header,
+        .slices = slices,
+        .start = start + header,
+        .end = start + total,
+        .reserved_bytes = total,
+        .numa_node = -1,
+    };
+    mi__region_set_header(region, region->base - mi__region_header_bytes(slices));
     return true;
 }
 
 static void
 unreserve_region(const region_t *region)
 {
-    char *end = region->base + (region->slices << SLICE_SHIFT);
-    mi__os_unreserve(end - region->reserved_bytes, region->reserved_bytes);
+    mi__os_unreserve(region->end - region->reserved_bytes, region->reserved_bytes);
 }
 
 static bool
@@ -87,6 +104,11 @@ commit_part(void *start, size_t from_bytes, size_t to_bytes)
 static bool
 commit_slices(region_t *region, size_t from, size_t to)
 {
+    if (region->given) {
+        from = size_max(from, region_slice_of(region, region->start));
+        to = size_min(to, region_slice_of(region, region->end));
+        return from >= to || commit_part(region->base, from << SLICE_SHIFT, to << SLICE_SHIFT);
+    }
     return commit_part(region->used, from / 8, to / 8) && commit_part(region->dirty, from / 8, to / 8) &&
            commit_part(region->aged, from / 8, to / 8) &&
            commit_part(region->descriptors, from << DESCRIPTOR_SHIFT, to << DESCRIPTOR_SHIFT) &&
@@ -133,7 +155,7 @@ mi__region_commit(region_t *region, size_t slices)
         }
     }
     raise_frontier(&region->committed, to);
-    if (region == &regions[0]) {
+    if (region == &first_region) {
         raise_first(to << SLICE_SHIFT);
     }
     return true;
@@ -144,7 +166,7 @@ mi__region_init(void)
 {
     const size_t least = CHUNK_SLICES;
     size_t slices = ((size_t)1 << (mi__conf.region_bytes_log2 - SLICE_SHIFT));
-    region_t *region = &regions[0];
+    region_t *region = &first_region;
     while (slices >= least && !reserve_region(region, slices, CHUNK_BYTES)) {
         slices /= 2;
     }
@@ -161,8 +183,35 @@ mi__region_init(void)
     raise_first(least << SLICE_SHIFT);
     atomic_set_relaxed(&taken, 1);
     // release: the region's fields; pairs with the acquire in mi__region_at.
-    atomic_set_release(&ready[0], true);
+    atomic_set_release(&regions[0], region);
     return true;
+}
+
+region_t *
+mi__region_publish(const region_t *fresh)
+{
+    // Memory for the copy is never given back: not taken when it is clear that it would not be used.
+    if (atomic_get_relaxed(&taken) >= REGION_MAX || mi__lookup_any(fresh->start, fresh->end)) {
+        return NULL;
+    }
+    region_t *region = mi__meta_alloc(sizeof *region);
+    if (region == NULL) {
+        return NULL;
+    }
+    *region = *fresh;
+    size_t slot = atomic_add_relaxed(&taken, 1);
+    if (slot >= REGION_MAX) {
+        atomic_sub_relaxed(&taken, 1);
+        return NULL;
+    }
+    // Searched before it is claimed from: whoever gets a block of it can free it. A slot whose region
+    // does not come about stays empty.
+    if (!mi__lookup_add(region, slot)) {
+        return NULL;
+    }
+    // release: the region's fields; pairs with the acquire in mi__region_at.
+    atomic_set_release(&regions[slot], region);
+    return region;
 }
 
 bool
@@ -174,26 +223,21 @@ mi__region_add(size_t slices, size_t align)
         return false;
     }
     // One for a huge alignment is made to measure: its slices start where the block is to be.
-    size_t want = align > CHUNK_BYTES ? least : size_max(least, regions[0].slices);
-    region_t fresh = {0};
+    size_t want = align > CHUNK_BYTES ? least : size_max(least, first_region.slices);
+    region_t fresh;
     while (!reserve_region(&fresh, want, size_max(align, CHUNK_BYTES))) {
         if (want == least) {
             return false;
         }
         want = size_max(align_up(want / 2, CHUNK_SLICES), least);
     }
-    size_t slot = atomic_add_relaxed(&taken, 1);
-    if (slot >= REGION_MAX) {
-        atomic_sub_relaxed(&taken, 1);
+    if (!mi__region_commit(&fresh, CHUNK_SLICES)) {
+        // The region stays, empty; a later commit may succeed.
+    }
+    if (mi__region_publish(&fresh) == NULL) {
         unreserve_region(&fresh);
         return false;
     }
-    regions[slot] = fresh;
-    if (!mi__region_commit(&regions[slot], CHUNK_SLICES)) {
-        // The region stays, empty; a later commit may succeed.
-    }
-    // release: the region's fields; pairs with the acquire in mi__region_at.
-    atomic_set_release(&ready[slot], true);
     return true;
 }
 
@@ -208,22 +252,24 @@ mi__region_at(size_t index)
 {
     // A slot that is taken but not ready yet is shown as an empty region.
     static region_t none;
-    // acquire: the region's fields; pairs with the release in mi__region_init and mi__region_add.
-    return atomic_get_acquire(&ready[index]) ? &regions[index] : &none;
+    // acquire: the region's fields; pairs with the release in mi__region_init and
+    // mi__region_publish.
+    region_t *region = atomic_get_acquire(&regions[index]);
+    return likely(region != NULL) ? region : &none;
 }
 
 region_t *
 mi__region_of(const void *p)
 {
-    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        region_t *region = mi__region_at(i);
-        size_t slice = ((uintptr_t)p - (uintptr_t)region->base) >> SLICE_SHIFT;
-        // acquire: pairs with the release in raise_frontier.
-        if (slice < atomic_get_acquire(&region->committed)) {
-            return region;
-        }
+    // acquire: pairs with the release in raise_frontier.
+    size_t committed = atomic_get_acquire(&first_region.committed);
+    if (likely(((uintptr_t)p - (uintptr_t)first_region.base) >> SLICE_SHIFT < committed)) {
+        return &first_region;
     }
-    return NULL;
+    region_t *region = mi__lookup_find(p);
+    // acquire: pairs with the release in raise_frontier.
+    return region != NULL && region_slice_of(region, p) < atomic_get_acquire(&region->committed) ? region
+                                                                                                 : NULL;
 }
 
 page_t *
@@ -236,13 +282,16 @@ mi__region_descriptor(const void *p)
 bool
 mi__region_reserves(const void *p)
 {
-    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        const region_t *region = mi__region_at(i);
-        if (((uintptr_t)p - (uintptr_t)region->base) >> SLICE_SHIFT < region->slices) {
-            return true;
-        }
-    }
-    return false;
+    const region_t *first = mi__region_at(0);
+    return ((uintptr_t)p - (uintptr_t)first->base) >> SLICE_SHIFT < first->slices ||
+           mi__lookup_find(p) != NULL;
+}
+
+bool
+mi__region_discard(void *start, size_t bytes)
+{
+    const region_t *region = mi__region_of(start);
+    return !region->pinned && region->commit == NULL && mi__os_purge(start, bytes);
 }
 
 size_t
@@ -260,7 +309,11 @@ mi__region_committed_bytes(void)
 {
     size_t bytes = 0;
     for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        bytes += atomic_get_relaxed(&mi__region_at(i)->committed) << SLICE_SHIFT;
+        const region_t *region = mi__region_at(i);
+        uintptr_t start = (uintptr_t)region->start;
+        size_t committed = atomic_get_relaxed(&region->committed) << SLICE_SHIFT;
+        bytes +=
+            size_max(size_min((uintptr_t)region->base + committed, (uintptr_t)region->end), start) - start;
     }
     return bytes;
 }
@@ -268,6 +321,10 @@ mi__region_committed_bytes(void)
 size_t
 mi__region_metadata_bytes(void)
 {
-    size_t slices = mi__region_committed_bytes() >> SLICE_SHIFT;
+    size_t slices = 0;
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        const region_t *region = mi__region_at(i);
+        slices += region->given ? region->slices : atomic_get_relaxed(&region->committed);
+    }
     return (slices << DESCRIPTOR_SHIFT) + 3 * (slices / 8);
 }

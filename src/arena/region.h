@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
-// region.h — contiguous ranges of reserved address space, and the way from an address to its
-// descriptor.
+// region.h — contiguous ranges of address space that are divided into slices, and the way from an
+// address to its descriptor.
 //
-// A region is one reservation: [ bitmaps | guard | descriptors | guard | slices … ]. Slices are 64
-// KiB each; slice i has the descriptor i, so that an address leads to its descriptor by arithmetic.
-// Memory is committed from the low end along a frontier that only grows, descriptors and bitmaps
-// with it.
+// A region of our own is one reservation: [ bitmaps | guard | descriptors | guard | slices … ].
+// Slices are 64 KiB each; slice i has the descriptor i, so that an address leads to its descriptor
+// by arithmetic. Memory is committed from the low end along a frontier that only grows, descriptors
+// and bitmaps with it. Memory that the program hands over is a region, too: its
+// descriptors and bitmaps lie apart from it.
 //
 // Owns:        the regions and their frontiers
 // Threads:     any; everything here is lock-free
 // Invariants:  R1 slices, descriptors and bitmap words below `committed` are readable and writable
 //              R2 `committed` is a multiple of CHUNK_SLICES and never shrinks
 //              R3 a region, once published, stays for the life of the process
+//              R4 `used` is set for good for slices below `start` and from `end` on
 // Not here:    which slices are in use → arena/slices.c, what a descriptor holds → page/page.h
 #ifndef MI_ARENA_REGION_H
 #define MI_ARENA_REGION_H
@@ -30,18 +32,30 @@ typedef struct region_first_t {
     size_t committed;      // [hint: may be stale] bytes below the frontier; 0 before start-up
 } region_first_t;
 
+// Asks who handed memory over to make a part of it usable, or says that the part is not used any
+// more. `*is_zero` (commit only) tells whether the part reads as zero then. False: it can't be done.
+typedef bool region_commit_fun_t(bool commit, void *start, size_t size, bool *is_zero, void *arg);
+
 typedef struct region_t {
     // [constant after init]
-    char *base;
-    char *descriptors;
-    size_t slices;
-    _Atomic(uint64_t) *used;  // one bit a slice: 1 = handed out (or being purged)
+    char *base;              // address of slice 0, a multiple of CHUNK_BYTES
+    char *descriptors;       // of slice 0
+    size_t slices;           // a multiple of CHUNK_SLICES
+    char *start;             // the region's memory; from `base`, and all of the slices, in regions of our own
+    char *end;               // behind it
+    _Atomic(uint64_t) *used; // one bit a slice: 1 = handed out (or being purged)
     _Atomic(uint64_t) *dirty; // one bit a slice: 1 = may hold something else than zeros
     _Atomic(uint64_t) *aged;  // one bit a slice: 1 = was free already when the purger came by the last time
     size_t reserved_bytes;
-    bool exclusive; // only for those who name it
+    bool given;                  // handed over: descriptors and bitmaps lie apart, and are all committed
+    bool exclusive;              // only for those who name it
+    bool pinned;                 // its memory stays: it is not purged, moved or protected
+    int numa_node;               // that the memory is near to; −1: any
+    region_commit_fun_t *commit; // NULL: the system commits. Else a clean slice is not committed
+    void *commit_arg;
     // [atomic: any thread]
     _Atomic(size_t) committed;
+    _Atomic(struct region_t *) next[LOOKUP_LEVELS]; // see arena/lookup.c
     // [hint: may be stale] no chunk below has room for a run of: one slice, a medium page
     _Atomic(size_t) first_room[2];
 } region_t;
@@ -59,6 +73,16 @@ MI_NODISCARD bool mi__region_add(size_t slices, size_t align);
 size_t mi__region_count(void);
 region_t *mi__region_at(size_t index);
 
+// Makes a region whose other fields are set one of those that are searched and claimed from: gives it
+// its number, takes a copy of it that stays, and returns that. NULL, and nothing has changed, when
+// there are REGION_MAX already, no memory, or a region in the way.
+MI_NODISCARD region_t *mi__region_publish(const region_t *region);
+
+// Bytes that a region's bitmaps and descriptors take, with the guards between and behind them; and
+// their places, in so many bytes at `start`.
+size_t mi__region_header_bytes(size_t slices);
+void mi__region_set_header(region_t *region, char *start);
+
 // Commits at least the first `slices` slices. False when the system refuses; what was committed
 // before stays.
 MI_NODISCARD bool mi__region_commit(region_t *region, size_t slices);
@@ -70,8 +94,12 @@ region_t *mi__region_of(const void *p);
 // none.
 page_t *mi__region_descriptor(const void *p);
 
-// True when `p` lies in address space that a region has reserved for slices, committed or not.
+// True when `p` lies in address space that a region has for slices, committed or not.
 bool mi__region_reserves(const void *p);
+
+// Drops the contents of slices that are in use: they read as zero afterwards, and their memory has
+// gone back to the system. False, and nothing has changed, where that can't be done.
+bool mi__region_discard(void *start, size_t bytes);
 
 // Totals over all regions, in bytes.
 size_t mi__region_reserved_bytes(void);

@@ -19,7 +19,8 @@ enum {
     DESCRIPTOR_SHIFT = 7,
     CHUNK_SLICES = 64,                       // slices under one bitmap word …
     CHUNK_BYTES = CHUNK_SLICES * SLICE_SIZE, // … 4 MiB
-    REGION_MAX = 64,                         // regions in one process
+    REGION_MAX = 1024,                       // regions in one process
+    LOOKUP_LEVELS = 5,                       // of the list of regions; each has a quarter of the one below
 
     // Pages and blocks (layer page).
     GRANULE = 16, // every block size is a multiple of it: the alignment of max_align_t

@@ -129,7 +129,7 @@ void
 mi__page_zero_singleton(page_t *page)
 {
     size_t bytes = page->slices << SLICE_SHIFT;
-    if (!zero_by_purge(page, bytes) || !mi__os_purge(page->start, bytes)) {
+    if (!zero_by_purge(page, bytes) || !mi__region_discard(page->start, bytes)) {
         memset(page->start, 0, bytes);
     }
 }

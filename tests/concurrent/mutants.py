@@ -48,6 +48,7 @@ REGISTRY = "heap/registry.c"
 HEAP = "heap/thread_heap.c"
 SLICES = "arena/slices.c"
 PURGE = "arena/purge.c"
+LOOKUP = "arena/lookup.c"
 
 TELL = ("    atomic_thread_fence(memory_order_seq_cst); // B4: pairs with the fence in let_go\n"
         "    if (atomic_get_relaxed(&heap->state) == ORPHAN && claim(heap, CLAIMED)) {\n")
@@ -229,6 +230,23 @@ MUTANTS = [
            "slices: poll; release of the only"),
     Mutant(PURGE, "schedule: no fence", "    atomic_thread_fence(memory_order_seq_cst);\n    if (atomic_get", "    if (atomic_get",
            "slices: poll; release of the only"),
+
+    # ---- the list of regions
+    Mutant(LOOKUP, "link: the region is not released", "atomic_cas_weak_release(", "atomic_cas_weak_relaxed(", "lookup: add; find; find"),
+    Mutant(LOOKUP, "search: the region is not acquired", "atomic_get_acquire(&region->next[level])",
+           "atomic_get_relaxed(&region->next[level])", "lookup: add; find; find"),
+    Mutant(LOOKUP, "link: behind what a second look sees", "        prev = advance(prev, level, region->start, &next);\n        if (",
+           "        prev = advance(prev, level, region->start, &next);\n        next = atomic_get_acquire(&prev->next[level]);\n"
+           "        if (", "lookup: add; add; add"),
+    Mutant(LOOKUP, "link: whatever stands there now",
+           "} while (!atomic_cas_weak_release(&prev->next[level], &next, region));",
+           "} while (atomic_set_release(&prev->next[level], region), false);", "lookup: add; add; add"),
+    Mutant(LOOKUP, "link: forgets what comes behind", "        atomic_set_relaxed(&region->next[level], next);\n", "",
+           "lookup: add; add; add"),
+    Mutant(LOOKUP, "link: over the one before", "(prev != &head && prev->end > region->start) ||", "",
+           "lookup: add; add in the same place; add overlapping"),
+    Mutant(LOOKUP, "link: over the one behind", "|| (next != NULL && next->start < region->end)", "",
+           "lookup: add; add overlapping; find"),
 ]
 
 # Small enough to be explored also without leaving out executions that come to the same.
@@ -258,7 +276,7 @@ class Programs:
     def __init__(self, cc, core, scratch, pool):
         self.cc, self.scratch = cc, scratch
         self.explorer = pool.map(lambda name: self.compile(os.path.join(HERE, name), name, ["-O2"]), EXPLORER)
-        self.tests = ["remote", "registry", "slices"]
+        self.tests = ["remote", "registry", "slices", "lookup"]
         wanted = [(test, path) for test in self.tests for path in [None, *sources_of(test)]]
         made = pool.starmap(self.compile_part, wanted)
         self.objects = {test: {} for test in self.tests}
