@@ -40,6 +40,12 @@ set(MI_SOURCES_GLIBC
   src/front/deepbind.c
   src/front/glibc_control.c)
 
+# What tells Valgrind or AddressSanitizer about blocks.
+set(MI_SOURCES_TRACK
+  src/base/track.c
+  src/page/cell.c
+  src/alloc/tracked.c)
+
 set(MI_SOURCES_NEW_DELETE
   src/front/new_delete.cc)
 
@@ -58,6 +64,6 @@ else()
   message(FATAL_ERROR "mimalloc: there is no port to ${CMAKE_SYSTEM_NAME} yet (Linux only)")
 endif()
 
-foreach(list MI_SOURCES MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
+foreach(list MI_SOURCES MI_SOURCES_TRACK MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
   list(TRANSFORM ${list} PREPEND "${PROJECT_SOURCE_DIR}/")
 endforeach()

@@ -63,6 +63,9 @@ mi__alloc_aligned(size_t size, size_t align, size_t offset, bool zeroed)
         errno = EINVAL;
         return NULL;
     }
+    if (track_on()) {
+        return mi__tracked_aligned(size, align, offset, zeroed);
+    }
     size_t lead = (align - (offset & (align - 1))) & (align - 1);
     if (likely(lead == 0)) {
         if (align <= GRANULE) {

@@ -17,6 +17,7 @@
 #include "arena/purge.h"
 #include "base/check.h"
 #include "base/hooks.h"
+#include "base/track.h"
 #include "heap/registry.h"
 
 MI_COLD static void *
@@ -104,6 +105,9 @@ mi__usable_size(const void *p, const char *call)
     if (p == NULL) {
         return 0;
     }
+    if (track_on()) {
+        return mi__tracked_size(p, call);
+    }
     page_t *page = mi__page_of(p);
     if (unlikely(page == NULL)) {
         mi__free_report(p, call);
@@ -115,6 +119,9 @@ mi__usable_size(const void *p, const char *call)
 size_t
 mi__good_size(size_t size)
 {
+    if (track_on()) {
+        return size;
+    }
     if (size <= BLOCK_MAX) {
         return sizeclass_block_size(sizeclass_of(size));
     }

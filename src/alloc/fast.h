@@ -15,6 +15,8 @@
 
 #include "alloc/alloc.h"
 #include "alloc/free.h"
+#include "alloc/tracked.h"
+#include "base/track.h"
 #include "heap/thread_heap.h"
 
 // What the straight path hands on: the page that serves has no block at hand, or the size needs a
@@ -32,6 +34,9 @@ fast_alloc_from(page_t *page, size_t size)
 static inline void *
 fast_alloc(size_t size)
 {
+    if (track_on()) {
+        return mi__tracked_end(mi__alloc(mi__tracked_begin(size)), size);
+    }
     thread_heap_t *heap = mi__thread_heap;
     if (likely(size <= SMALL_MAX)) {
         return fast_alloc_from(heap->serving[serving_index_small(size)], size);
@@ -45,6 +50,9 @@ fast_alloc(size_t size)
 static inline void *
 fast_alloc_zeroed(size_t size)
 {
+    if (track_on()) {
+        return mi__tracked_alloc_zeroed(size);
+    }
     if (unlikely(size > BLOCK_MAX)) {
         return mi__alloc_zeroed_slow(size);
     }
@@ -65,6 +73,10 @@ fast_alloc_zeroed(size_t size)
 static inline void
 fast_free(void *p)
 {
+    if (track_on()) {
+        mi__tracked_free(p);
+        return;
+    }
     page_t *page;
     if (unlikely(!region_first_find(p, &page))) {
         mi__free_outside(p);

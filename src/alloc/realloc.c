@@ -71,6 +71,9 @@ move_to(void *fresh, void *p, size_t size, size_t usable)
 void *
 mi__realloc(void *p, size_t size, bool zeroed)
 {
+    if (track_on()) {
+        return mi__tracked_realloc(p, size, 1, 0, zeroed);
+    }
     if (p == NULL) {
         return zeroed ? fast_alloc_zeroed(size) : fast_alloc(size);
     }
@@ -88,6 +91,9 @@ mi__realloc(void *p, size_t size, bool zeroed)
 void *
 mi__realloc_aligned(void *p, size_t size, size_t align, size_t offset, bool zeroed)
 {
+    if (track_on()) {
+        return mi__tracked_realloc(p, size, align, offset, zeroed);
+    }
     if (p == NULL || !is_power_of_two(align)) {
         return mi__alloc_aligned(size, align, offset, zeroed);
     }
@@ -107,6 +113,9 @@ mi__realloc_in_place(void *p, size_t size)
 {
     if (p == NULL) {
         return NULL;
+    }
+    if (track_on()) {
+        return mi__tracked_size(p, "expand") < size ? NULL : p;
     }
     page_t *page = page_or_report(p, "expand");
     if (page == NULL) {

@@ -11,6 +11,7 @@
 #include "arena/meta.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/track.h"
 #include "os/os.h"
 
 enum {
@@ -181,6 +182,7 @@ mi__region_init(void)
     OWNER_SET(mi__region_first.base, (uintptr_t)region->base);
     OWNER_SET(mi__region_first.descriptors, (uintptr_t)region->descriptors);
     raise_first(least << SLICE_SHIFT);
+    track_root(region->base, region->slices << SLICE_SHIFT);
     atomic_set_relaxed(&taken, 1);
     // release: the region's fields; pairs with the acquire in mi__region_at.
     atomic_set_release(&regions[0], region);
@@ -209,6 +211,7 @@ mi__region_publish(const region_t *fresh)
     if (!mi__lookup_add(region, slot)) {
         return NULL;
     }
+    track_root(region->base, region->slices << SLICE_SHIFT);
     // release: the region's fields; pairs with the acquire in mi__region_at.
     atomic_set_release(&regions[slot], region);
     return region;

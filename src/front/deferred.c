@@ -8,6 +8,7 @@
 #include "front/deferred.h"
 
 #include "base/atomic.h"
+#include "base/track.h"
 
 static _Atomic(mi_deferred_free_fun *) function;
 static _Atomic(void *) argument;
@@ -39,6 +40,8 @@ mi__deferred_call(bool force)
         return;
     }
     calling = true;
+    unsigned depth = track_pause();
     fun(force, atomic_add_relaxed(&beats, 1), arg);
+    track_resume(depth);
     calling = false;
 }

@@ -15,6 +15,7 @@
 #include "base/bits.h"
 #include "base/config.h"
 #include "base/format.h"
+#include "base/track.h"
 #include "os/os.h"
 
 // ---- where text and error codes go
@@ -74,7 +75,9 @@ send_text(const char *text, size_t length)
     }
     int saved = errno;
     in_callback = true;
+    unsigned depth = track_pause();
     to->output(text, to->arg);
+    track_resume(depth);
     in_callback = false;
     errno = saved;
 }
@@ -134,7 +137,9 @@ tell_handler(int errnum)
     }
     int saved = errno;
     in_callback = true;
+    unsigned depth = track_pause();
     to->handler(errnum, to->arg);
+    track_resume(depth);
     in_callback = false;
     errno = saved;
 }

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/track.h"
 #include "os/os.h"
+#include "page/cell.h"
 
 enum {
     // Bytes. Above it a block is zeroed by a purge whatever it held: clearing takes longer.
@@ -65,6 +67,9 @@ mi__page_new(unsigned class, uintptr_t owner)
     page->flags = run.zero ? PAGE_FRESH_ZERO : 0;
     set_owner(page, owner);
     mark_inner_slices(page, (uintptr_t)page | OWNER_REDIRECT);
+    if (TRACKING) {
+        mi__cell_page_made(page);
+    }
     return page;
 }
 
@@ -90,6 +95,9 @@ void
 mi__page_release(page_t *page)
 {
     ASSERT(page->used == 0);
+    if (TRACKING) {
+        mi__cell_page_gone(page);
+    }
     if (page->block_size != 0) {
         mark_inner_slices(page, 0);
         set_owner(page, 0);
@@ -129,6 +137,9 @@ void
 mi__page_zero_singleton(page_t *page)
 {
     size_t bytes = page->slices << SLICE_SHIFT;
+    if (TRACKING) {
+        track_open(page->start, bytes);
+    }
     if (!zero_by_purge(page, bytes) || !mi__region_discard(page->start, bytes)) {
         memset(page->start, 0, bytes);
     }

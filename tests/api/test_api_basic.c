@@ -8,7 +8,9 @@ touch(void *p)
 {
     size_t usable = mi_usable_size(p);
     memset(p, 0xa5, usable < 4096 ? usable : 4096);
-    ((char *)p)[usable - 1] = 1;
+    if (usable > 0) {
+        ((char *)p)[usable - 1] = 1;
+    }
 }
 
 static void

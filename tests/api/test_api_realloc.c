@@ -115,7 +115,9 @@ test_expand(void)
         EXPECT_SILENT(EXPECT(mi_expand(p, 0) == p));
         EXPECT(mi_expand(p, size) == p);
         EXPECT(mi_expand(p, usable) == p);
-        p[usable - 1] = 1;
+        if (usable > 0) {
+            p[usable - 1] = 1;
+        }
         void *q;
         EXPECT_SILENT(q = mi_expand(p, usable + 1));
         EXPECT(q == NULL || (q == p && mi_usable_size(p) > usable));
