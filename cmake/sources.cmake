@@ -30,7 +30,10 @@ set(MI_SOURCES_COMMON
   src/front/override.c
   src/front/posix.c
   src/front/report.c
-  src/front/stats.c)
+  src/front/stats.c
+  src/front/stats_api.c
+  src/front/stats_json.c
+  src/front/tally.c)
 
 set(MI_SOURCES_LINUX
   src/os/os_linux.c)
@@ -52,7 +55,8 @@ set(MI_SOURCES_NEW_DELETE
 set(MI_HEADERS_PUBLIC
   include/mimalloc.h
   include/mimalloc-override.h
-  include/mimalloc-new-delete.h)
+  include/mimalloc-new-delete.h
+  include/mimalloc-stats.h)
 
 set(MI_SOURCES ${MI_SOURCES_COMMON})
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")

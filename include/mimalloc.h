@@ -302,9 +302,27 @@ mi_decl_export void mi_process_info(size_t *elapsed_msecs, size_t *user_msecs, s
 mi_decl_export void mi_process_info_print(void) mi_attr_noexcept;
 mi_decl_export void mi_process_info_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
 
-/* Statistics of the whole process as text, the same way. mi_stats_print ignores its argument. */
+/*
+ * Statistics of the whole process as text, the same way. mi_stats_print ignores its argument. As
+ * numbers and as JSON: mimalloc-stats.h.
+ */
 mi_decl_export void mi_stats_print(void *ignored) mi_attr_noexcept;
 mi_decl_export void mi_stats_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
+
+/*
+ * The same of the calling thread alone: the blocks that it has allocated, and the pages that it owns
+ * with the blocks that live in them. Blocks that have a page of their own belong to no thread.
+ */
+mi_decl_export void mi_thread_stats_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
+
+/*
+ * Counts from now: from here on, statistics say what was allocated, purged and so on since this
+ * call, and the highest values since it. What is in use now stays counted.
+ */
+mi_decl_export void mi_stats_reset(void) mi_attr_noexcept;
+
+/* Does nothing: statistics are always those of all threads. */
+mi_decl_export void mi_stats_merge(void) mi_attr_noexcept;
 
 /*
  * All of these happen by themselves. mi_process_init sets the library up now; mi_thread_init gives

@@ -31,7 +31,7 @@ HEADER_OF = {
     "src/alloc/realloc.c": "alloc/alloc.h",
 }
 # These define names that programs call: their header is a public one, or libc's.
-EXPORTING = {"api.c", "options_api.c", "posix.c", "new.c", "override.c", "glibc_control.c", "deepbind.c"}
+EXPORTING = {"api.c", "options_api.c", "stats_api.c", "posix.c", "new.c", "override.c", "glibc_control.c", "deepbind.c"}
 # The wrappers themselves: their callers carry the comments.
 ATOMIC_WRAPPERS = "src/base/atomic.h"
 

@@ -4,7 +4,7 @@
 // Owns:        the deferred-free function of the program
 // Threads:     any
 // Not here:    POSIX and Windows names → front/posix.c, C++ → front/new.c, malloc itself →
-//              front/override.c
+//              front/override.c, figures → front/stats_api.c, options → front/options_api.c
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +14,10 @@
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "base/atomic.h"
-#include "base/format.h"
 #include "front/deferred.h"
 #include "front/init.h"
 #include "front/posix.h"
 #include "front/report.h"
-#include "front/stats.h"
-#include "heap/census.h"
 #include "heap/registry.h"
 #include "os/os.h"
 
@@ -380,75 +377,6 @@ void
 mi_register_error(mi_error_fun *fun, void *arg)
 {
     mi__report_set_error(fun, arg);
-}
-
-static void
-set_size(size_t *to, size_t value)
-{
-    if (to != NULL) {
-        *to = value;
-    }
-}
-
-void
-mi_process_info(size_t *elapsed_msecs, size_t *user_msecs, size_t *system_msecs, size_t *current_rss,
-                size_t *peak_rss, size_t *current_commit, size_t *peak_commit, size_t *page_faults)
-{
-    os_usage_t usage;
-    mi__os_usage(&usage);
-    census_t census;
-    mi__census_take(&census);
-    set_size(elapsed_msecs, (size_t)usage.elapsed_ms);
-    set_size(user_msecs, (size_t)usage.user_ms);
-    set_size(system_msecs, (size_t)usage.system_ms);
-    set_size(current_rss, usage.resident_bytes);
-    set_size(peak_rss, usage.peak_resident_bytes);
-    // What was made accessible stays so; it is the contents that go back to the system.
-    set_size(current_commit, census.committed_bytes);
-    set_size(peak_commit, census.committed_bytes);
-    set_size(page_faults, usage.page_faults);
-}
-
-static void
-print_process(mi_output_fun *out, void *arg)
-{
-    os_usage_t usage;
-    mi__os_usage(&usage);
-    text_t text;
-    text_init(&text);
-    mi__format(&text, "process: elapsed %lld ms, user %lld ms, system %lld ms, %zu page faults, resident ",
-               (long long)usage.elapsed_ms, (long long)usage.user_ms, (long long)usage.system_ms,
-               usage.page_faults);
-    mi__format_bytes(&text, usage.resident_bytes);
-    mi__format(&text, ", at the peak ");
-    mi__format_bytes(&text, usage.peak_resident_bytes);
-    mi__format(&text, "\n");
-    mi__report_send(out, arg, text.chars, text.length);
-}
-
-void
-mi_process_info_print(void)
-{
-    print_process(NULL, NULL);
-}
-
-void
-mi_process_info_print_out(mi_output_fun *out, void *arg)
-{
-    print_process(out, arg);
-}
-
-void
-mi_stats_print(void *ignored)
-{
-    (void)ignored;
-    mi__stats_print(NULL, NULL);
-}
-
-void
-mi_stats_print_out(mi_output_fun *out, void *arg)
-{
-    mi__stats_print(out, arg);
 }
 
 void

@@ -10,7 +10,7 @@
 
 #include "base/format.h"
 #include "front/report.h"
-#include "heap/census.h"
+#include "front/tally.h"
 #include "os/os.h"
 
 enum {
@@ -145,7 +145,7 @@ put_figures(table_t *table, const census_t *census)
     put_label(table, "resident");
     put_bytes(table, BYTES_CHARS, usage.resident_bytes);
     end_line(table);
-    put_memory(table, "purged since start", census->purged_bytes);
+    put_memory(table, "purged", census->purged_bytes);
     put_label(table, "peak resident");
     put_bytes(table, BYTES_CHARS, usage.peak_resident_bytes);
     end_line(table);
@@ -161,18 +161,36 @@ put_figures(table_t *table, const census_t *census)
     end_line(table);
 }
 
+static void
+put_title(table_t *table, const char *of)
+{
+    mi__format(&table->text, "mimalloc %d.%d.%d: statistics of %s\"%.60s\" (pid %ld)\n\n",
+               MI_MALLOC_VERSION / 10000, MI_MALLOC_VERSION / 100 % 100, MI_MALLOC_VERSION % 100, of,
+               mi__os_program_name(), mi__os_process_id());
+}
+
 void
 mi__stats_print(void (*out)(const char *text, void *arg), void *arg)
 {
     census_t census;
-    mi__census_take(&census);
+    mi__tally_census(&census);
     table_t table = {.out = out, .arg = arg};
     text_init(&table.text);
-    mi__format(&table.text, "mimalloc %d.%d.%d: statistics of \"%.60s\" (pid %ld)\n\n",
-               MI_MALLOC_VERSION / 10000, MI_MALLOC_VERSION / 100 % 100, MI_MALLOC_VERSION % 100,
-               mi__os_program_name(), mi__os_process_id());
+    put_title(&table, "");
     put_classes(&table, &census);
     end_line(&table);
     put_figures(&table, &census);
+    flush(&table);
+}
+
+void
+mi__stats_print_thread(void (*out)(const char *text, void *arg), void *arg)
+{
+    census_t census;
+    mi__census_take_thread(&census, mi__thread_heap);
+    table_t table = {.out = out, .arg = arg};
+    text_init(&table.text);
+    put_title(&table, "a thread of ");
+    put_classes(&table, &census);
     flush(&table);
 }

@@ -3,7 +3,7 @@
 //
 // Owns:        nothing
 // Threads:     any, at any time
-// Not here:    the counting → heap/census.h, mallinfo and its like → front/glibc_control.c
+// Not here:    the figures → front/tally.h, mallinfo and its like → front/glibc_control.c
 #ifndef MI_FRONT_STATS_H
 #define MI_FRONT_STATS_H
 
@@ -12,5 +12,8 @@
 // Prints one row for each size class in use, then memory and process figures. `out` gets whole
 // lines, several in one call; NULL: they go where messages go (front/report.h).
 void mi__stats_print(void (*out)(const char *text, void *arg), void *arg);
+
+// The rows of the calling thread's heap alone, by mi__census_take_thread.
+void mi__stats_print_thread(void (*out)(const char *text, void *arg), void *arg);
 
 #endif

@@ -14,9 +14,15 @@
 #include "heap/held.h"
 #include "heap/registry.h"
 
-// Counts one page, and returns how many slices to go on.
+static const thread_heap_t *
+owner_of(uintptr_t word)
+{
+    return (const thread_heap_t *)(word & ~(uintptr_t)OWNER_FLAGS); // NOLINT(performance-no-int-to-ptr)
+}
+
+// Counts one page, if it is of the heap `only` (NULL: of any), and returns how many slices to go on.
 static size_t
-count_page(census_t *census, page_t *page)
+count_page(census_t *census, page_t *page, const thread_heap_t *only)
 {
     uintptr_t word = page_owner(page);
     size_t slices = HINT_GET(page->slices);
@@ -27,6 +33,11 @@ count_page(census_t *census, page_t *page)
     if (class > CLASS_COUNT) {
         return 1;
     }
+    const thread_heap_t *owner = owner_of(word);
+    if (only != NULL && owner != only) {
+        return slices;
+    }
+    census->pages_orphaned += owner != NULL && mi__registry_is_orphan(owner);
     census_class_t *row = &census->classes[class];
     row->pages++;
     row->page_bytes += slices << SLICE_SHIFT;
@@ -37,20 +48,22 @@ count_page(census_t *census, page_t *page)
     }
     size_t granted = mi__page_blocks_granted(page);
     size_t waiting = size_min(mi__page_blocks_free(page), granted);
-    row->live += granted - waiting;
-    row->live_bytes += (granted - waiting) * row->block_size;
+    size_t live = granted - waiting;
+    live -= size_min(mi__remote_count(page), live);
+    row->live += live;
+    row->live_bytes += live * row->block_size;
     row->allocated -= size_min(waiting, row->allocated);
     return slices;
 }
 
 static void
-count_region(census_t *census, region_t *region)
+count_region(census_t *census, region_t *region, const thread_heap_t *only)
 {
     // acquire: pairs with the release in raise_frontier (region.c): descriptors below the frontier
     // are mapped.
     size_t committed = atomic_get_acquire(&region->committed);
     for (size_t slice = 0; slice < committed;) {
-        slice += count_page(census, region_descriptor_at(region, slice));
+        slice += count_page(census, region_descriptor_at(region, slice), only);
     }
 }
 
@@ -59,8 +72,11 @@ count_granted(census_t *census, const thread_heap_t *heap)
 {
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         census->classes[i].allocated += HINT_GET(heap->granted[i]);
+        census->classes[i].pages_made += HINT_GET(heap->pages_made[i]);
     }
     census->classes[CLASS_COUNT].allocated += HINT_GET(heap->singletons);
+    census->classes[CLASS_COUNT].pages_made += HINT_GET(heap->singletons);
+    census->singleton_bytes += HINT_GET(heap->singleton_bytes);
 }
 
 // What a heap holds back of other heaps' pages, which count it as live.
@@ -87,29 +103,48 @@ add_up(census_t *census)
         census->total.allocated += row->allocated;
         census->total.live += row->live;
         census->total.live_bytes += row->live_bytes;
+        census->total.pages_made += row->pages_made;
         census->total.pages += row->pages;
         census->total.page_bytes += row->page_bytes;
     }
 }
 
-void
-mi__census_take(census_t *census)
+static void
+start(census_t *census)
 {
     memset(census, 0, sizeof *census);
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         census->classes[i].block_size = sizeclass_block_size(i);
     }
+}
+
+void
+mi__census_take_thread(census_t *census, const thread_heap_t *heap)
+{
+    start(census);
+    count_granted(census, heap);
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        count_region(census, mi__region_at(i), heap);
+    }
+    add_up(census);
+}
+
+void
+mi__census_take(census_t *census)
+{
+    start(census);
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
         count_granted(census, heap);
     }
     for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        count_region(census, mi__region_at(i));
+        count_region(census, mi__region_at(i), NULL);
     }
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
         discount_held(census, heap);
     }
     add_up(census);
     mi__registry_count(&census->threads_peak, &census->threads);
+    census->threads_bound = mi__registry_bound();
     mi__slices_count(&census->free_bytes, &census->purgeable_bytes);
     census->reserved_bytes = mi__region_reserved_bytes();
     census->committed_bytes = mi__region_committed_bytes();

@@ -11,30 +11,39 @@
 #ifndef MI_HEAP_CENSUS_H
 #define MI_HEAP_CENSUS_H
 
-#include "base/config.h"
+#include "heap/thread_heap.h"
 
 typedef struct census_class_t {
     size_t block_size;   // bytes; 0 for the last entry, which counts singletons of any size
     uint64_t allocated;  // blocks handed out since the start
     uint64_t live;       // blocks that are not free now
     uint64_t live_bytes; // live × block size (singletons: their usable sizes)
+    uint64_t pages_made; // pages since the start; singletons: `allocated`
     uint64_t pages;      // pages of this class now
     uint64_t page_bytes; // and their address space
 } census_class_t;
 
 typedef struct census_t {
     census_class_t classes[CLASS_COUNT + 1];
-    census_class_t total;   // the sum of the above; block_size 0
-    size_t threads;         // threads that own a heap now
-    size_t threads_peak;    // thread heaps ever made: the peak, since they are reused
-    size_t reserved_bytes;  // address space of all regions
-    size_t committed_bytes; // made accessible
-    size_t free_bytes;      // committed slices that hold no page …
-    size_t purgeable_bytes; // … and of these, not yet given back to the system
-    uint64_t purged_bytes;  // given back since the start
-    size_t metadata_bytes;  // descriptors, bitmaps and thread heaps, committed
+    census_class_t total;     // the sum of the above; block_size 0
+    uint64_t singleton_bytes; // of singletons handed out since the start
+    uint64_t pages_orphaned;  // pages of thread heaps without a thread
+    uint64_t threads_bound;   // threads that were given a heap since the start
+    size_t threads;           // threads that own a heap now
+    size_t threads_peak;      // thread heaps ever made: the peak, since they are reused
+    size_t reserved_bytes;    // address space of all regions
+    size_t committed_bytes;   // made accessible
+    size_t free_bytes;        // committed slices that hold no page …
+    size_t purgeable_bytes;   // … and of these, not yet given back to the system
+    uint64_t purged_bytes;    // given back since the start
+    size_t metadata_bytes;    // descriptors, bitmaps and thread heaps, committed
 } census_t;
 
 void mi__census_take(census_t *census);
+
+// The same of one thread heap: what it has granted, and the pages that it owns; blocks that it holds
+// back of others, and singletons, which have no owner, are not among them. Figures of the process
+// are 0.
+void mi__census_take_thread(census_t *census, const thread_heap_t *heap);
 
 #endif

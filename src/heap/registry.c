@@ -39,6 +39,7 @@ static _Atomic(uint32_t) start_state;
 static _Atomic(thread_heap_t *) all_heaps;
 static _Atomic(size_t) heaps_made;
 static _Atomic(size_t) heaps_live;
+static _Atomic(uint64_t) binds;
 // The top of the stack of orphans: (address / 64) << TAG_BITS | tag. The tag grows with every pop
 // and push, so that a heap that was popped and pushed meanwhile is not taken for untouched.
 static _Atomic(uint64_t) orphans;
@@ -211,6 +212,7 @@ mi__registry_bind(void)
         }
     }
     atomic_add_relaxed(&heaps_live, 1);
+    atomic_add_relaxed(&binds, 1);
     // Bound first: asking for the call at thread exit may itself allocate.
     mi__thread_heap = heap;
     mi__os_thread_on_exit(heap);
@@ -307,4 +309,16 @@ mi__registry_count(size_t *made, size_t *live)
 {
     *made = atomic_get_relaxed(&heaps_made);
     *live = atomic_get_relaxed(&heaps_live);
+}
+
+uint64_t
+mi__registry_bound(void)
+{
+    return atomic_get_relaxed(&binds);
+}
+
+bool
+mi__registry_is_orphan(const thread_heap_t *heap)
+{
+    return atomic_get_relaxed(&heap->state) == ORPHAN;
 }

@@ -39,9 +39,14 @@ void mi__registry_collect(void);
 // so is what they were doing.
 void mi__registry_after_fork(void);
 
+// Whether the heap has no thread just now.
+bool mi__registry_is_orphan(const thread_heap_t *heap);
+
 // All heaps ever made: the first, and the one after `heap`; NULL at the end.
 thread_heap_t *mi__registry_first(void);
 // Heaps ever made, and those bound to a thread now.
 void mi__registry_count(size_t *made, size_t *live);
+// How often a heap was bound to a thread.
+uint64_t mi__registry_bound(void);
 
 #endif

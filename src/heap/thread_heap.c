@@ -258,6 +258,7 @@ next_page(thread_heap_t *heap, unsigned class, page_t *served)
     if (page == NULL) {
         (void)mi__purge_poll(false);
         page = mi__page_new(class, (uintptr_t)heap);
+        OWNER_SET(heap->pages_made[class], heap->pages_made[class] + (page != NULL));
     }
     return page == NULL ? NULL : serve_first(heap, page);
 }
@@ -345,6 +346,7 @@ mi__thread_heap_singleton(size_t size, size_t align, bool *zero)
         heap->kept_slices = slices;
     }
     OWNER_SET(heap->singletons, heap->singletons + 1);
+    OWNER_SET(heap->singleton_bytes, heap->singleton_bytes + (page->slices << SLICE_SHIFT));
     return page;
 }
 

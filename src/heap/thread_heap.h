@@ -51,10 +51,12 @@ typedef struct thread_heap_t {
     uint64_t granted
         [CLASS_COUNT]; // blocks put on `free` lists since the start: allocations, but for those still on them
     page_t *kept;      // a retired singleton, for the next one of its size; or NULL
-    size_t kept_slices;  // slices of the singleton made last: what is worth keeping
-    uint64_t singletons; // singletons handed out since the start
-    struct held_t *held; // foreign blocks; NULL until the first
-    uint32_t beat;       // slow-path calls
+    size_t kept_slices;               // slices of the singleton made last: what is worth keeping
+    uint64_t singletons;              // singletons handed out since the start
+    uint64_t singleton_bytes;         // and their bytes
+    uint64_t pages_made[CLASS_COUNT]; // since the start
+    struct held_t *held;              // foreign blocks; NULL until the first
+    uint32_t beat;                    // slow-path calls
 } thread_heap_t;
 
 _Static_assert(offsetof(thread_heap_t, owner) == 0, "an owner word is compared with the heap's address");

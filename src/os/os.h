@@ -89,6 +89,14 @@ typedef struct os_usage_t {
 } os_usage_t;
 void mi__os_usage(os_usage_t *usage);
 
+// How often the system was asked for address space, to make memory accessible, to take memory back.
+typedef struct os_calls_t {
+    uint64_t reserve;
+    uint64_t commit;
+    uint64_t purge;
+} os_calls_t;
+void mi__os_calls(os_calls_t *calls);
+
 // The name of the running program without its folder; "?" where the system does not tell.
 // Long-lived.
 const char *mi__os_program_name(void);

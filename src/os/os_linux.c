@@ -49,6 +49,9 @@ enum {
 static size_t page_size;
 static int64_t start_ms;
 static _Atomic(bool) populate_unsupported;
+static _Atomic(uint64_t) calls_reserve;
+static _Atomic(uint64_t) calls_commit;
+static _Atomic(uint64_t) calls_purge;
 
 // ---- memory --------------------------------------------------------------------------------
 
@@ -84,6 +87,7 @@ mi__os_reserve(size_t size, size_t align)
     }
     // Without MAP_NORESERVE: nothing is charged while there is no access, and a commit is then
     // charged as the system's overcommit rules say, so that a malloc of too much fails cleanly.
+    atomic_add_relaxed(&calls_reserve, 1);
     char *start = mmap(NULL, size + spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED) {
         errno = saved;
@@ -131,6 +135,7 @@ set_access(void *start, size_t size, int access)
 bool
 mi__os_commit(void *start, size_t size)
 {
+    atomic_add_relaxed(&calls_commit, 1);
     return set_access(start, size, PROT_READ | PROT_WRITE);
 }
 
@@ -138,6 +143,7 @@ bool
 mi__os_purge(void *start, size_t size)
 {
     int saved = errno;
+    atomic_add_relaxed(&calls_purge, 1);
     bool done = madvise(start, size, MADV_DONTNEED) == 0;
     errno = saved;
     return done;
@@ -429,6 +435,14 @@ mi__os_usage(os_usage_t *usage)
         usage->system_ms = to_ms(self.ru_stime);
     }
     errno = saved;
+}
+
+void
+mi__os_calls(os_calls_t *calls)
+{
+    calls->reserve = atomic_get_relaxed(&calls_reserve);
+    calls->commit = atomic_get_relaxed(&calls_commit);
+    calls->purge = atomic_get_relaxed(&calls_purge);
 }
 
 // ---- what lies at an address ---------------------------------------------------------------

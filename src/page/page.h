@@ -119,6 +119,8 @@ page_t *mi__page_around(const void *p);
 // (never a fault) while the owner works.
 size_t mi__page_blocks_granted(const page_t *page);
 size_t mi__page_blocks_free(const page_t *page);
+// Blocks of the page in the list that starts with `block`, in the same way.
+size_t mi__page_blocks_listed(const page_t *page, const block_t *block);
 
 // Checks P1 to P3 and that every free block lies in the page; full debug builds.
 bool mi__page_verify(const page_t *page);

@@ -122,6 +122,13 @@ mi__remote_is_quiet(page_t *page)
     return atomic_get_acquire(&page->thread_free) == 0;
 }
 
+size_t
+mi__remote_count(const page_t *page)
+{
+    // acquire: the links of the blocks; pairs with the acq_rel in mi__remote_push.
+    return mi__page_blocks_listed(page, blocks_of(atomic_get_acquire(&page->thread_free)));
+}
+
 bool
 mi__remote_move(page_t *page, owner_t *to)
 {

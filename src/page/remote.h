@@ -40,6 +40,9 @@ page_t *mi__remote_unlist(page_t *page);
 // True when nothing is on its way: a page without blocks out may be released.
 bool mi__remote_is_quiet(page_t *page);
 
+// How many blocks are on thread_free. Any thread; a guess (never a fault) while others work.
+size_t mi__remote_count(const page_t *page);
+
 // Moves a quiet or unlisted page to another owner (its flags stay). False when the page is listed
 // just now.
 MI_NODISCARD bool mi__remote_move(page_t *page, owner_t *to);

@@ -74,6 +74,7 @@ check_sums(void)
         sum.allocated += row->allocated;
         sum.live += row->live;
         sum.live_bytes += row->live_bytes;
+        sum.pages_made += row->pages_made;
         sum.pages += row->pages;
         sum.page_bytes += row->page_bytes;
         check_at_most(row->live_bytes, row->page_bytes);
@@ -417,6 +418,84 @@ blocks_of_threads_that_ended_are_live(void)
     check_census(&foreign_shadow);
 }
 
+static void
+pages_are_counted_when_they_are_made(void)
+{
+    start();
+    void *blocks[300];
+    for (int i = 0; i < 300; i++) {
+        blocks[i] = mi__alloc(4096);
+    }
+    mi__census_take(&census);
+    const census_class_t *row = &census.classes[class_of(4096)];
+    uint64_t pages = row->pages;
+    check(pages >= 300 / 16);
+    check_equal(row->pages_made, pages);
+    for (int i = 0; i < 300; i++) {
+        mi__free(blocks[i]);
+    }
+    (void)mi__collect(true);
+    mi__census_take(&census);
+    check_equal(row->pages, 0);
+    check_equal(row->pages_made, pages);
+    void *a = mi__alloc(100 * 1024);
+    mi__free(a);
+    a = mi__alloc(100 * 1024); // the one that was kept
+    mi__census_take(&census);
+    check_equal(census.classes[CLASS_COUNT].pages_made, 2);
+    check_equal(census.singleton_bytes, 2 * 2 * SLICE_SIZE);
+    mi__free(a);
+}
+
+static void
+pages_of_threads_that_ended_are_told_apart(void)
+{
+    start();
+    (void)alloc(&foreign_shadow, 5000);
+    mi__census_take(&census);
+    check_equal(census.pages_orphaned, 0);
+    check_equal(census.threads_bound, 1);
+    run_thread(make_foreign, NULL);
+    mi__census_take(&census);
+    check(census.pages_orphaned > 0);
+    check_at_most(census.pages_orphaned, census.total.pages - 1);
+    check_equal(census.threads_bound, 2);
+    check_equal(census.threads, 1);
+}
+
+static void
+one_thread_is_counted_alone(void)
+{
+    start();
+    run_thread(make_foreign, NULL);
+    // Of another class than all of that thread's: a class's page may be taken over.
+    void *mine[3];
+    for (int i = 0; i < 3; i++) {
+        mine[i] = mi__alloc(9000);
+    }
+    void *large = mi__alloc(100 * 1024);
+    mi__thread_heap_drain(mi__thread_heap);
+    mi__census_take_thread(&census, mi__thread_heap);
+    const census_class_t *row = &census.classes[class_of(9000)];
+    check_equal(row->live, 3);
+    check_equal(row->pages, 1);
+    check_equal(census.classes[CLASS_COUNT].pages, 0);
+    check_sums();
+    census_t all;
+    mi__census_take(&all);
+    check_equal(all.classes[CLASS_COUNT].pages, 1);
+    check_at_most(census.total.live, all.total.live - 1);
+    for (int i = 0; i < 3; i++) {
+        mi__free(mine[i]);
+    }
+    mi__free(large);
+    mi__census_take_thread(&census, mi__thread_heap);
+    check_equal(row->live, 0);
+    // A thread without a heap has nothing.
+    mi__census_take_thread(&census, &mi__thread_heap_none);
+    check_equal(census.total.live + census.total.allocated + census.total.pages, 0);
+}
+
 // A block that its thread holds back is free, as the program sees it.
 static void
 held_blocks_are_not_live(void)
@@ -526,6 +605,9 @@ main(void)
         fresh_test(threads_are_counted),
         fresh_test(a_million_operations_are_counted_exactly),
         fresh_test(blocks_of_threads_that_ended_are_live),
+        fresh_test(pages_are_counted_when_they_are_made),
+        fresh_test(pages_of_threads_that_ended_are_told_apart),
+        fresh_test(one_thread_is_counted_alone),
         fresh_test(held_blocks_are_not_live),
         fresh_test(blocks_sent_home_are_not_live),
         fresh_test(lent_blocks_are_counted_as_they_are_taken),

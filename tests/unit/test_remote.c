@@ -87,6 +87,26 @@ a_push_leaves_the_owners_fields_alone(void)
 }
 
 static void
+what_waits_is_counted(void)
+{
+    start();
+    page_t *page = page_given_out(64);
+    check_equal(mi__remote_count(page), 0);
+    for (size_t i = 0; i < 5; i++) {
+        (void)push_one(page, blocks[i]);
+        check_equal(mi__remote_count(page), i + 1);
+    }
+    // A block that the program has overwritten meanwhile ends the list; nothing is followed blindly.
+    blocks[2]->next = (block_t *)(void *)((char *)blocks[1] + 8);
+    check_equal(mi__remote_count(page), 3);
+    blocks[2]->next = (block_t *)(uintptr_t)0x12345678;
+    check_equal(mi__remote_count(page), 3);
+    blocks[2]->next = blocks[1];
+    check_equal(mi__remote_take(page), 5);
+    check_equal(mi__remote_count(page), 0);
+}
+
+static void
 taking_leaves_the_page_listed(void)
 {
     start();
@@ -398,6 +418,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         fresh_test(the_first_push_lists_the_page),
         fresh_test(a_push_leaves_the_owners_fields_alone),
+        fresh_test(what_waits_is_counted),
         fresh_test(taking_leaves_the_page_listed),
         fresh_test(an_unlisted_page_is_listed_again),
         fresh_test(chains_travel_whole),

@@ -18,6 +18,13 @@ mi__census_take(census_t *census)
     *census = census_now;
 }
 
+void
+mi__census_take_thread(census_t *census, const thread_heap_t *heap)
+{
+    assert_ptr_equal(heap, mi__thread_heap);
+    *census = census_now;
+}
+
 static char shown[64 * 1024];
 static size_t calls;
 static void *last_arg;
@@ -136,8 +143,7 @@ figures_stand_beside_their_names(void **state)
     assert_non_null(strstr(line_of("free in it"), "free in it                   2.0 MiB        system time"));
     assert_non_null(
         strstr(line_of("not yet purged"), "not yet purged               1.0 MiB        resident"));
-    assert_non_null(
-        strstr(line_of("purged since start"), "purged since start           3.0 MiB        peak resident"));
+    assert_non_null(strstr(line_of("purged"), "purged                       3.0 MiB        peak resident"));
     assert_non_null(strstr(line_of("metadata"), "metadata                     1.5 KiB        page faults"));
     assert_string_equal(line_of("threads now"),
                         "  threads now                        5        threads at peak                   17");
@@ -192,6 +198,20 @@ without_a_function_messages_take_it(void **state)
 }
 
 static void
+a_thread_has_rows_and_no_figures_of_the_process(void **state)
+{
+    (void)state;
+    set_class(0, 16, 12345, 2048, 1);
+    census_now.total = census_now.classes[0];
+    shown[0] = 0;
+    mi__stats_print_thread(collect, NULL);
+    assert_non_null(strstr(shown, "statistics of a thread of \""));
+    assert_non_null(line_of("16 B"));
+    assert_non_null(line_of("all"));
+    assert_null(line_of("threads now"));
+}
+
+static void
 errno_stays(void **state)
 {
     (void)state;
@@ -211,6 +231,7 @@ main(void)
         cmocka_unit_test_setup(a_full_table_is_aligned_and_complete, empty_census),
         cmocka_unit_test_setup(used_shares_do_not_overflow, empty_census),
         cmocka_unit_test_setup(without_a_function_messages_take_it, empty_census),
+        cmocka_unit_test_setup(a_thread_has_rows_and_no_figures_of_the_process, empty_census),
         cmocka_unit_test_setup(errno_stays, empty_census),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
