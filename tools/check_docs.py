@@ -12,7 +12,7 @@ import re
 import checks
 import gen_options
 
-FOLDERS = ["docs", "src", "include", "tests", "bench", "examples", "tools", "cmake", ".ci"]
+FOLDERS = ["docs", "src", "include", "rust", "tests", "bench", "examples", "tools", "cmake", ".ci"]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
 PATH = re.compile(r"(?<![\w./-])((?:docs|src|include|tests|bench|examples|tools|cmake|\.ci)/[\w./*-]*\w)")
 SOURCE_PATH = re.compile(r"(?<![\w./-])((?:" + "|".join(checks.LAYERS) + r")/\w+\.(?:c|h|cc))\b")

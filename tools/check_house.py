@@ -12,7 +12,8 @@ import re
 
 import checks
 
-FOLDERS = ["src", "include", "tests", "bench", "examples", "tools"]
+FOLDERS = ["src", "include", "rust", "tests", "bench", "examples", "tools"]
+SCRIPT_ENDINGS = (".py", ".sh", ".bash", ".rs")
 SPDX = "SPDX-License-Identifier: MIT"
 HEADER_LINES = 25
 FILE_LINES = 700
@@ -117,10 +118,10 @@ def findings_in(root):
     for name, paths in sorted(places.items()):
         if len(paths) > 1:
             found.append(f"{' and '.join(paths)}: two files with one name")
-    for path in checks.files(root, FOLDERS, (".py", ".sh")):
+    for path in checks.files(root, FOLDERS, SCRIPT_ENDINGS):
         if SPDX not in "\n".join(checks.read(root, path).split("\n")[:2]):
             found.append(f"{path}:1: no {SPDX} in the first two lines")
-    for path in checks.files(root, FOLDERS, checks.SOURCE_ENDINGS + (".py", ".sh")):
+    for path in checks.files(root, FOLDERS, checks.SOURCE_ENDINGS + SCRIPT_ENDINGS):
         if path.endswith("check_house.py"):
             continue
         for i, line in enumerate(checks.read(root, path).split("\n"), 1):
@@ -156,6 +157,7 @@ def self_test(_):
         ({"src/heap/p.h": top("p.h")}, "two files with one name"),
         ({"tests/unit/a.c": top("a.c", labels=False), "tests/api/a.c": top("a.c", labels=False)}, None),
         ({"tests/p.sh": "#!/bin/sh\n"}, "no SPDX"),
+        ({"rust/p.rs": "//! A crate.\n"}, "no SPDX"),
         ({"tests/p.sh": f"#!/bin/sh\n# {SPDX}\n# TODO\n"}, "TODO"),
         ({"src/page/p.c": top("p.c") + use + store}, "atomic_set_release does not say"),
         ({"src/page/p.c": top("p.c") + use + "    y = atomic_load_explicit(&x, memory_order_acquire);\n"}, "memory_order_acquire"),

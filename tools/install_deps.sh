@@ -59,6 +59,11 @@ for task in "$@"; do
             need lua5.4 lua5.4
             need nodejs node
             need ruby ruby
+            # Rust, and the crates of the example server.
+            need cargo cargo
+            need rustc rustc
+            need librust-hyper-dev "/usr/share/cargo/registry/hyper-*"
+            need librust-tokio-dev "/usr/share/cargo/registry/tokio-1*"
             # 64-bit ARM, and a machine that runs it.
             if [ "$(uname -m)" != aarch64 ]; then
                 need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
