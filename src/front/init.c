@@ -69,7 +69,7 @@ malloc_provider(void)
     }
     return dladdr(malloc_found, &found) != 0 ? found.dli_fname : "another library";
 #else
-    return MI_OVERRIDE ? NULL : "libc";
+    return NULL;
 #endif
 }
 
@@ -85,6 +85,8 @@ say_active(void)
                MI_MALLOC_VERSION % 100);
     if (provider != NULL) {
         mi__format(&text, ": malloc is that of %s", provider);
+    } else if (!MI_OVERRIDE) {
+        mi__format(&text, ": by mi_malloc and its like, malloc is another's");
     }
     mi__message("%s\n", text.chars);
 }
