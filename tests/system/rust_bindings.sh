@@ -47,7 +47,9 @@ done
 # What future headers may hold.
 cat >"$scratch/more.h" <<'END'
 void *mi_malloc(size_t n); void mi_free(void *p);
-#define N_MAX (73)
+#define N_LAST (73) /* of the list */
+#define N_MAX (N_LAST + 1)
+#define N_WORDS (N_MAX * sizeof(void *))
 struct mi_heap_s;
 /* A heap. */
 typedef struct mi_heap_s mi_heap_t;
@@ -65,8 +67,8 @@ mi_arena_id_t mi_arena(mi_kind_t kind, unsigned long long type, const char *cons
 END
 "$scratch/translate" "$scratch/bindings.rs" "$scratch/more.h"
 rustc --edition 2021 --crate-type lib --emit metadata -D warnings -o "$scratch/lib.rmeta" "$scratch/lib.rs"
-for line in 'pub struct mi_heap_t {' 'pub peak: i64' 'pub bins: \[usize; 73+1\]' 'pub data: \[\[\*mut c_void; 2\]; 4\]' \
-    'pub const MI_C: mi_kind_t = MI_B + 1' 'visit: mi_visit_fun' 'r#type: c_ulonglong, names: \*const \*const c_char' \
+for line in 'pub struct mi_heap_t {' 'pub peak: i64' 'pub bins: \[usize; N_MAX+1\]' 'pub data: \[\[\*mut c_void; 2\]; 4\]' \
+    'pub const N_LAST: usize = 73;' 'pub const N_MAX: usize = N_LAST + 1;' 'pub const MI_C: mi_kind_t = MI_B + 1' 'visit: mi_visit_fun' 'r#type: c_ulonglong, names: \*const \*const c_char' \
     'fn mi_heap_new() -> \*mut mi_heap_t'; do
     grep -q "$line" "$scratch/bindings.rs" || { cat "$scratch/bindings.rs"; fail "no $line"; }
 done

@@ -4,8 +4,6 @@
 //! It knows the C that these headers are written in, and no more: functions, enumerations,
 //! structures, types of functions, and comments before them. Anything else is an error, so that no
 //! declaration is lost in silence.
-use std::collections::HashMap;
-
 use crate::Outcome;
 
 /// Names of the headers' types, by what they stand for.
@@ -13,7 +11,7 @@ use crate::Outcome;
 struct Types {
     functions: Vec<String>,
     others: Vec<String>,
-    sizes: HashMap<String, String>,
+    numbers: Vec<(String, String)>,
 }
 
 /// The functions named in `base`, and everything else.
@@ -22,7 +20,11 @@ pub fn translate(headers: &str, base: &[&str]) -> Outcome<(String, String)> {
     let mut functions = (String::new(), String::new());
     let mut definitions = String::new();
     let mut found = Vec::new();
-    for item in items(&plain_c(headers, &mut types.sizes))? {
+    let text = plain_c(headers, &mut types.numbers);
+    for (name, value) in &types.numbers {
+        definitions += &format!("pub const {}: usize = {};\n", name, value);
+    }
+    for item in items(&text)? {
         let text = without_attributes(&item.code);
         if text.starts_with("typedef") || text.starts_with("struct") || text.starts_with("enum") {
             definitions += &definition(&text, &item.comment, &mut types)?;
@@ -44,9 +46,9 @@ pub fn translate(headers: &str, base: &[&str]) -> Outcome<(String, String)> {
 
 // ---- The text
 
-/// Without preprocessor lines and what only C++ or other compilers see. Numbers that are given
-/// names go to `sizes`.
-fn plain_c(text: &str, sizes: &mut HashMap<String, String>) -> String {
+/// Without preprocessor lines and what only C++ or other compilers see. Names for numbers, and for
+/// sums of them, go to `numbers`.
+fn plain_c(text: &str, numbers: &mut Vec<(String, String)>) -> String {
     let mut kept = String::new();
     // For each #if around the line: is this branch the one to read?
     let mut branches: Vec<bool> = Vec::new();
@@ -76,9 +78,14 @@ fn plain_c(text: &str, sizes: &mut HashMap<String, String>) -> String {
                 branches.pop();
             }
             Some("define") if words.len() >= 3 => {
-                let value = words[2].trim_matches(|c| c == '(' || c == ')');
-                if value.bytes().all(|b| b.is_ascii_digit()) {
-                    sizes.insert(words[1].to_owned(), value.to_owned());
+                let value =
+                    start.splitn(2, words[1]).nth(1).unwrap_or("").split("/*").next().unwrap_or("").trim();
+                let known =
+                    |t: &String| t.bytes().all(|b| b.is_ascii_digit()) || numbers.iter().any(|(n, _)| n == t);
+                if tokens(value).iter().all(|t| known(t) || matches!(t.as_str(), "(" | ")" | "+" | "-" | "*"))
+                {
+                    numbers
+                        .push((words[1].to_owned(), value.trim_matches(|c| c == '(' || c == ')').to_owned()));
                 }
             }
             _ => {}
@@ -298,10 +305,10 @@ fn array(kind: &str, brackets: &[String], types: &Types) -> Outcome<String> {
     for part in brackets.split(|t| t == "[").skip(1).collect::<Vec<_>>().into_iter().rev() {
         let mut length = String::new();
         for word in part.iter().take_while(|t| *t != "]") {
-            let number = types.sizes.get(word).unwrap_or(word);
-            let known =
-                word.starts_with(|c: char| !c.is_alphabetic() && c != '_') || types.sizes.contains_key(word);
-            length += &if known { number.clone() } else { format!("({} as usize)", word) };
+            // Other names are those of an enumeration.
+            let is_name = word.starts_with(|c: char| c.is_alphabetic() || c == '_');
+            let is_number = types.numbers.iter().any(|(name, _)| name == word);
+            length += &if is_name && !is_number { format!("({} as usize)", word) } else { word.clone() };
         }
         made = format!("[{}; {}]", made, length);
     }

@@ -16,9 +16,6 @@ mod ctypes;
 pub use ctypes::*;
 
 #[cfg(feature = "extended")]
-/// Sizes up to this one are the quickest, in words.
-pub const MI_SMALL_WSIZE_MAX: usize = 128;
-#[cfg(feature = "extended")]
 /// Sizes up to this one are the quickest, in bytes.
 pub const MI_SMALL_SIZE_MAX: usize = MI_SMALL_WSIZE_MAX * core::mem::size_of::<*mut c_void>();
 

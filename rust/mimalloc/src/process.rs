@@ -68,3 +68,25 @@ pub fn statistics() -> String {
     unsafe { sys::mi_stats_print_out(Some(add), &mut text as *mut String as *mut c_void) };
     text
 }
+
+/// The same as numbers; the header `mimalloc-stats.h` says what each of them is.
+pub fn counts() -> sys::mi_stats_t {
+    // All fields are numbers.
+    let mut stats: sys::mi_stats_t = unsafe { core::mem::zeroed() };
+    stats.size = core::mem::size_of::<sys::mi_stats_t>();
+    stats.version = sys::MI_STAT_VERSION;
+    // It fails for another version of the library only, and this is that of the header.
+    unsafe { sys::mi_stats_get(&mut stats) };
+    stats
+}
+
+/// The same as JSON, with figures of the process; None when there is no memory.
+pub fn json() -> Option<String> {
+    let text = unsafe { sys::mi_stats_get_json(0, core::ptr::null_mut()) };
+    if text.is_null() {
+        return None;
+    }
+    let copy = unsafe { CStr::from_ptr(text.cast()) }.to_string_lossy().into_owned();
+    unsafe { sys::mi_free(text.cast()) };
+    Some(copy)
+}

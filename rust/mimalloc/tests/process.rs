@@ -31,6 +31,18 @@ fn statistics_are_text() {
 }
 
 #[test]
+fn statistics_are_numbers_and_json() {
+    let before = process::counts();
+    let blocks: Vec<Box<[u8]>> = (0..1000).map(|_| vec![1; 5000].into()).collect();
+    let after = process::counts();
+    assert!(after.malloc_normal_count.total >= before.malloc_normal_count.total + 1000);
+    assert!(after.malloc_normal.current >= 5_000_000 && after.threads.current >= 1);
+    drop(blocks);
+    let text = process::json().unwrap();
+    assert!(text.starts_with('{') && text.trim_end().ends_with('}') && text.contains("\"malloc_normal\""));
+}
+
+#[test]
 fn version_is_the_librarys() {
     assert_eq!(MiMalloc.version() / 10_000, 3);
 }
