@@ -68,6 +68,13 @@ else()
   message(FATAL_ERROR "mimalloc: there is no port to ${CMAKE_SYSTEM_NAME} yet (Linux only)")
 endif()
 
+# Their static tables are large and hardly used: behind all others, so that what every process writes to lies
+# together, on fewer pages of memory.
+foreach(path src/arena/region.c src/front/report.c)
+  list(REMOVE_ITEM MI_SOURCES ${path})
+  list(APPEND MI_SOURCES ${path})
+endforeach()
+
 foreach(list MI_SOURCES MI_SOURCES_TRACK MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
   list(TRANSFORM ${list} PREPEND "${PROJECT_SOURCE_DIR}/")
 endforeach()

@@ -29,15 +29,15 @@ enum {
 // the frontier before the base.
 MI_ALIGNED(64) region_first_t mi__region_first = {.base = (uintptr_t)1 << (8 * sizeof(uintptr_t) - 1)};
 
-static region_t first_region;
 // A slot is taken by raising `taken`; NULL: not ready yet.
-static _Atomic(size_t) taken;
 static _Atomic(region_t *) regions[REGION_MAX];
+static _Atomic(size_t) taken;
+static region_t first_region;
 
 static size_t
-bitmap_bytes(size_t slices)
+bitmaps_bytes(size_t slices)
 {
-    return align_up(slices / 8, GUARD_BYTES);
+    return align_up(slices / CHUNK_SLICES * sizeof(chunk_bits_t), GUARD_BYTES);
 }
 
 static size_t
@@ -49,17 +49,14 @@ descriptors_bytes(size_t slices)
 size_t
 mi__region_header_bytes(size_t slices)
 {
-    return 3 * bitmap_bytes(slices) + GUARD_BYTES + descriptors_bytes(slices) + GUARD_BYTES;
+    return bitmaps_bytes(slices) + GUARD_BYTES + descriptors_bytes(slices) + GUARD_BYTES;
 }
 
 void
 mi__region_set_header(region_t *region, char *start)
 {
-    size_t each = bitmap_bytes(region->slices);
-    region->used = (void *)start;
-    region->dirty = (void *)(start + each);
-    region->aged = (void *)(start + 2 * each);
-    region->descriptors = start + 3 * each + GUARD_BYTES;
+    region->chunks = (void *)start;
+    region->descriptors = start + bitmaps_bytes(region->slices) + GUARD_BYTES;
 }
 
 // Lays a region with `slices` slices into fresh address space; slices start at a multiple of
@@ -110,8 +107,8 @@ commit_slices(region_t *region, size_t from, size_t to)
         to = size_min(to, region_slice_of(region, region->end));
         return from >= to || commit_part(region->base, from << SLICE_SHIFT, to << SLICE_SHIFT);
     }
-    return commit_part(region->used, from / 8, to / 8) && commit_part(region->dirty, from / 8, to / 8) &&
-           commit_part(region->aged, from / 8, to / 8) &&
+    return commit_part(region->chunks, from / CHUNK_SLICES * sizeof(chunk_bits_t),
+                       to / CHUNK_SLICES * sizeof(chunk_bits_t)) &&
            commit_part(region->descriptors, from << DESCRIPTOR_SHIFT, to << DESCRIPTOR_SHIFT) &&
            commit_part(region->base, from << SLICE_SHIFT, to << SLICE_SHIFT);
 }
@@ -329,5 +326,5 @@ mi__region_metadata_bytes(void)
         const region_t *region = mi__region_at(i);
         slices += region->given ? region->slices : atomic_get_relaxed(&region->committed);
     }
-    return (slices << DESCRIPTOR_SHIFT) + 3 * (slices / 8);
+    return (slices << DESCRIPTOR_SHIFT) + slices / CHUNK_SLICES * sizeof(chunk_bits_t);
 }

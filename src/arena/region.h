@@ -36,16 +36,23 @@ typedef struct region_first_t {
 // more. `*is_zero` (commit only) tells whether the part reads as zero then. False: it can't be done.
 typedef bool region_commit_fun_t(bool commit, void *start, size_t size, bool *is_zero, void *arg);
 
+// The bitmaps of one chunk, one bit a slice. They lie side by side: what is read together is in one
+// cache line, and a small heap touches one OS page of them.
+typedef struct chunk_bits_t {
+    // [atomic: any thread]
+    MI_ALIGNED(32) _Atomic(uint64_t) used; // 1 = handed out (or being purged)
+    _Atomic(uint64_t) dirty;               // 1 = may hold something else than zeros
+    _Atomic(uint64_t) aged;                // 1 = was free already when the purger came by the last time
+} chunk_bits_t;
+
 typedef struct region_t {
     // [constant after init]
-    char *base;              // address of slice 0, a multiple of CHUNK_BYTES
-    char *descriptors;       // of slice 0
-    size_t slices;           // a multiple of CHUNK_SLICES
-    char *start;             // the region's memory; from `base`, and all of the slices, in regions of our own
-    char *end;               // behind it
-    _Atomic(uint64_t) *used; // one bit a slice: 1 = handed out (or being purged)
-    _Atomic(uint64_t) *dirty; // one bit a slice: 1 = may hold something else than zeros
-    _Atomic(uint64_t) *aged;  // one bit a slice: 1 = was free already when the purger came by the last time
+    char *base;           // address of slice 0, a multiple of CHUNK_BYTES
+    char *descriptors;    // of slice 0
+    size_t slices;        // a multiple of CHUNK_SLICES
+    char *start;          // the region's memory; from `base`, and all of the slices, in regions of our own
+    char *end;            // behind it
+    chunk_bits_t *chunks; // of the slices: the bitmaps
     size_t reserved_bytes;
     bool given;                  // handed over: descriptors and bitmaps lie apart, and are all committed
     bool exclusive;              // only for those who name it

@@ -101,12 +101,12 @@ release_bits(_Atomic(uint64_t) *word, uint64_t mask)
 static bool
 soil_bits(region_t *region, size_t chunk, uint64_t mask)
 {
-    uint64_t dirty = atomic_get_relaxed(&region->dirty[chunk]);
+    uint64_t dirty = atomic_get_relaxed(&region->chunks[chunk].dirty);
     if ((dirty & mask) != mask) {
-        atomic_or_relaxed(&region->dirty[chunk], mask);
+        atomic_or_relaxed(&region->chunks[chunk].dirty, mask);
     }
-    if ((atomic_get_relaxed(&region->aged[chunk]) & mask) != 0) {
-        atomic_and_relaxed(&region->aged[chunk], ~mask);
+    if ((atomic_get_relaxed(&region->chunks[chunk].aged) & mask) != 0) {
+        atomic_and_relaxed(&region->chunks[chunk].aged, ~mask);
     }
     return (dirty & mask) == 0;
 }
@@ -115,7 +115,7 @@ soil_bits(region_t *region, size_t chunk, uint64_t mask)
 static size_t
 claim_in_chunk(region_t *region, size_t chunk, unsigned count, size_t align)
 {
-    _Atomic(uint64_t) *word = &region->used[chunk];
+    _Atomic(uint64_t) *word = &region->chunks[chunk].used;
     uint64_t seen = atomic_get_relaxed(word);
     for (;;) {
         uint64_t starts = run_starts(~seen, count);
@@ -161,9 +161,9 @@ claim_range(region_t *region, size_t slice, size_t count)
     size_t first = slice / CHUNK_SLICES;
     size_t last = (slice + count - 1) / CHUNK_SLICES;
     for (size_t chunk = first; chunk <= last; chunk++) {
-        if (!claim_bits(&region->used[chunk], chunk_mask(slice, count, chunk))) {
+        if (!claim_bits(&region->chunks[chunk].used, chunk_mask(slice, count, chunk))) {
             while (chunk-- > first) {
-                release_bits(&region->used[chunk], chunk_mask(slice, count, chunk));
+                release_bits(&region->chunks[chunk].used, chunk_mask(slice, count, chunk));
             }
             return false;
         }
@@ -188,8 +188,8 @@ claim_long(region_t *region, size_t count, size_t align)
         }
         size_t chunk = start;
         while (chunk < start + chunks && chunk < mapped &&
-               (atomic_get_relaxed(&region->used[chunk]) & chunk_mask(start * CHUNK_SLICES, count, chunk)) ==
-                   0) {
+               (atomic_get_relaxed(&region->chunks[chunk].used) &
+                chunk_mask(start * CHUNK_SLICES, count, chunk)) == 0) {
             chunk++;
         }
         if (chunk < start + chunks && chunk < mapped) {
@@ -318,7 +318,7 @@ mi__slices_claim_behind(char *start, size_t count, size_t more)
     size_t mapped = committed_chunks(region);
     for (size_t chunk = slice / CHUNK_SLICES; chunk < mapped && chunk * CHUNK_SLICES < slice + more;
          chunk++) {
-        if ((atomic_get_relaxed(&region->used[chunk]) & chunk_mask(slice, more, chunk)) != 0) {
+        if ((atomic_get_relaxed(&region->chunks[chunk].used) & chunk_mask(slice, more, chunk)) != 0) {
             return false;
         }
     }
@@ -349,9 +349,9 @@ mi__slices_release(char *start, size_t count)
     for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
         uint64_t mask = chunk_mask(slice, count, chunk);
         if (purged) {
-            atomic_and_relaxed(&region->dirty[chunk], ~mask);
+            atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);
         }
-        release_bits(&region->used[chunk], mask);
+        release_bits(&region->chunks[chunk].used, mask);
     }
     for (unsigned kind = ROOM_ONE; kind <= ROOM_MEDIUM; kind++) {
         lower_hint(&region->first_room[kind], slice / CHUNK_SLICES);
@@ -366,15 +366,15 @@ static size_t
 purge_run(region_t *region, size_t chunk, unsigned bit, unsigned count)
 {
     uint64_t mask = low_mask(count) << bit;
-    if (!claim_bits(&region->used[chunk], mask)) {
+    if (!claim_bits(&region->chunks[chunk].used, mask)) {
         return 0;
     }
     size_t bytes = (size_t)count << SLICE_SHIFT;
     bool purged = mi__os_purge(region_slice_at(region, chunk * CHUNK_SLICES + bit), bytes);
     if (purged) {
-        atomic_and_relaxed(&region->dirty[chunk], ~mask);
+        atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);
     }
-    release_bits(&region->used[chunk], mask);
+    release_bits(&region->chunks[chunk].used, mask);
     return purged ? bytes : 0;
 }
 
@@ -383,11 +383,11 @@ purge_chunk(region_t *region, size_t chunk, bool all, bool *left)
 {
     size_t bytes = 0;
     uint64_t candidates =
-        atomic_get_relaxed(&region->dirty[chunk]) & ~atomic_get_relaxed(&region->used[chunk]);
-    uint64_t bits = all ? candidates : candidates & atomic_get_relaxed(&region->aged[chunk]);
+        atomic_get_relaxed(&region->chunks[chunk].dirty) & ~atomic_get_relaxed(&region->chunks[chunk].used);
+    uint64_t bits = all ? candidates : candidates & atomic_get_relaxed(&region->chunks[chunk].aged);
     if ((candidates & ~bits) != 0) {
         *left = true;
-        atomic_or_relaxed(&region->aged[chunk], candidates & ~bits);
+        atomic_or_relaxed(&region->chunks[chunk].aged, candidates & ~bits);
     }
     while (bits != 0) {
         unsigned bit = lowest_bit(bits);
@@ -424,9 +424,10 @@ mi__slices_count(size_t *free_bytes, size_t *dirty_bytes)
     for (size_t i = 0, n = mi__region_count(); i < n; i++) {
         region_t *region = mi__region_at(i);
         for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
-            uint64_t is_free = ~atomic_get_relaxed(&region->used[chunk]);
+            uint64_t is_free = ~atomic_get_relaxed(&region->chunks[chunk].used);
             free_slices += (size_t)__builtin_popcountll(is_free);
-            dirty_slices += (size_t)__builtin_popcountll(is_free & atomic_get_relaxed(&region->dirty[chunk]));
+            dirty_slices +=
+                (size_t)__builtin_popcountll(is_free & atomic_get_relaxed(&region->chunks[chunk].dirty));
         }
     }
     *free_bytes = free_slices << SLICE_SHIFT;

@@ -232,8 +232,8 @@ static void
 keep_out(size_t chunk, uint64_t bits)
 {
     out_of_bounds[chunk] = bits;
-    region->used[chunk] = bits;
-    region->dirty[chunk] = bits;
+    region->chunks[chunk].used = bits;
+    region->chunks[chunk].dirty = bits;
 }
 
 // A region in which only the lowest `available` slices of each chunk are free; they are zero.
@@ -249,10 +249,10 @@ set_up(unsigned available)
                    "the region has two chunks");
     for (unsigned i = 0; i < CHUNKS; i++) {
         keep_out(i, ~low_mask(available));
+        explore_name(&region->chunks[i].used, sizeof(uint64_t), "used");
+        explore_name(&region->chunks[i].dirty, sizeof(uint64_t), "dirty");
+        explore_name(&region->chunks[i].aged, sizeof(uint64_t), "aged");
     }
-    explore_name(region->used, CHUNKS * sizeof *region->used, "used");
-    explore_name(region->dirty, CHUNKS * sizeof *region->dirty, "dirty");
-    explore_name(region->aged, CHUNKS * sizeof *region->aged, "aged");
     explore_name(&region->committed, sizeof region->committed, "committed");
     explore_name(region->first_room, sizeof region->first_room, "first_room");
     explore_name(region->base, (size_t)SLICES << SLICE_SHIFT, "slices");
@@ -401,8 +401,8 @@ static void
 check(void)
 {
     for (size_t chunk = 0; chunk < CHUNKS; chunk++) {
-        uint64_t used = atomic_get_relaxed(&region->used[chunk]);
-        uint64_t dirty = atomic_get_relaxed(&region->dirty[chunk]);
+        uint64_t used = atomic_get_relaxed(&region->chunks[chunk].used);
+        uint64_t dirty = atomic_get_relaxed(&region->chunks[chunk].dirty);
         uint64_t held = bits_held(chunk);
         explore_expect(used == (held | out_of_bounds[chunk]),
                        "S1: a slice is used when somebody holds it, and only then");

@@ -40,9 +40,9 @@ check_frontier(region_t *region)
     check(is_readable(region_slice_at(region, slices) - 1));
     check(is_readable(region_descriptor_at(region, 0)));
     check(is_readable((char *)region_descriptor_at(region, slices) - 1));
-    check(is_readable(&region->used[slices / CHUNK_SLICES - 1]));
-    check(is_readable(&region->dirty[slices / CHUNK_SLICES - 1]));
-    check(is_readable(&region->aged[slices / CHUNK_SLICES - 1]));
+    check(is_readable(&region->chunks[slices / CHUNK_SLICES - 1].used));
+    check(is_readable(&region->chunks[slices / CHUNK_SLICES - 1].dirty));
+    check(is_readable(&region->chunks[slices / CHUNK_SLICES - 1].aged));
     check_at_most(first_committed(), committed(mi__region_at(0)) << SLICE_SHIFT);
 }
 
@@ -100,7 +100,7 @@ guards_lie_around_the_descriptors(void)
     char *end = region->descriptors + align_up(region->slices * DESCRIPTOR_SIZE, mi__os_page_size());
     check(!is_readable(end));
     check(!is_readable(region->descriptors - 1));
-    check(!is_readable((char *)region->used + mi__os_page_size()));
+    check(!is_readable((char *)region->chunks + mi__os_page_size()));
 }
 
 static void
@@ -120,9 +120,7 @@ fresh_memory_is_zero(void)
     check(mi__region_commit(region, region->slices));
     check(is_zero(region->descriptors, region->slices * DESCRIPTOR_SIZE));
     check(is_zero(region->base, region->slices << SLICE_SHIFT));
-    check(is_zero(region->used, region->slices / 8));
-    check(is_zero(region->dirty, region->slices / 8));
-    check(is_zero(region->aged, region->slices / 8));
+    check(is_zero(region->chunks, region->slices / CHUNK_SLICES * sizeof *region->chunks));
 }
 
 static void
@@ -218,7 +216,7 @@ foreign_addresses_are_known(void)
                              (uintptr_t)&local,
                              (uintptr_t)heap,
                              (uintptr_t)region->descriptors,
-                             (uintptr_t)region->used,
+                             (uintptr_t)region->chunks,
                              (uintptr_t)region};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         page_t *page;
@@ -410,7 +408,8 @@ totals_are_sums(void)
     }
     check_equal(mi__region_reserved_bytes(), reserved);
     check_equal(mi__region_committed_bytes(), slices << SLICE_SHIFT);
-    check_equal(mi__region_metadata_bytes(), slices * DESCRIPTOR_SIZE + slices / 8 * 3);
+    check_equal(mi__region_metadata_bytes(),
+                slices * DESCRIPTOR_SIZE + slices / CHUNK_SLICES * sizeof(chunk_bits_t));
 }
 
 static void *
