@@ -125,7 +125,7 @@ def figures(report):
     for name, text in report.items():
         if name.endswith("_us"):
             made[name[:-3] + "_s"] = int(text) / 1e6
-        elif name.endswith("_kib") or name in ("faults", "operations"):
+        elif name.endswith("_kib") or name in ("faults", "operations", "thread_bytes"):
             made[name] = int(text)
         elif name == "checksum":
             made[name] = text

@@ -2,6 +2,7 @@
 """The tables in the terminal."""
 import allocators
 import results
+import targets
 
 OWN = allocators.OWN
 # How far behind the best peer is marked with an exclamation mark.
@@ -79,6 +80,16 @@ def print_nanoseconds(measured, names, out):
         print(f"{result.name:18}" + "".join(f"{cell:>11}" for cell in cells), file=out)
 
 
+def print_threads(measured, names, out):
+    for result in measured:
+        if result.value(OWN, "thread_bytes"):
+            known = [result.value(n, "thread_bytes") for n in names]
+            cells = ["-" if k is None else f"{k / 1024:.1f} KiB" for k in known]
+            print("\nMemory that a thread keeps which allocated once", file=out)
+            print(f"{'':18}" + "".join(f"{n[:10]:>11}" for n in names), file=out)
+            print(f"{result.name:18}" + "".join(f"{cell:>11}" for cell in cells), file=out)
+
+
 def summary(measured, names):
     """The geometric means of ours over each peer's, as lines."""
     lines = []
@@ -114,7 +125,9 @@ def print_all(measured, host, out):
         heading = f"{headings[metric].capitalize()}: medians; a peer's as a multiple of this library's"
         print_table(measured, names, metric, f"{heading} (! = above {LIMITS[metric]:.2f} of the best peer)", out)
     print_nanoseconds(measured, names, out)
+    print_threads(measured, names, out)
     print_summary(measured, names, out)
+    targets.write(measured, out)
     spreads = sorted(r.series[OWN].spread() for r in measured if r.series[OWN].runs() > 1)
     if spreads:
         print(f"\nSpread of this library's times, (longest - shortest) / median: half of the workloads below "

@@ -18,7 +18,7 @@ METRICS = [
     ("faults", "page faults", ""),
 ]
 COLUMNS = ["wall_s", "wall_min_s", "wall_max_s", "user_s", "system_s", "cpu_s", "peak_kib", "after_kib", "idle_kib",
-           "faults", "operations"]
+           "faults", "operations", "thread_bytes"]
 
 
 class Series:

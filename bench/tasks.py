@@ -46,6 +46,7 @@ PATTERNS = [
     ("glibc_simple", "glibc_simple", "", False, "runs of equal blocks, in order"),
     ("glibc_thread", "glibc_thread", "", True, "random replacement in a small working set"),
     ("mleak", "mleak", "", True, "thousands of short-lived threads"),
+    ("threads_idle", "threads_idle", "", False, "ten thousand threads that allocated once and wait"),
     ("malloc_large", "malloc_large", "", False, "buffers of 1 to 12 MiB"),
     ("rbtree", "rbtree", "", False, "a red-black tree"),
     ("vectors_double", "vectors", "double", False, "eight arrays grown by doubling"),

@@ -34,6 +34,7 @@ typedef struct workload_s {
     double scale; // 1: a third of a second to a second
     const char *variant;
     uint64_t operations; // set by programs that do one thing many times: time per operation is printed
+    long thread_bytes;   // set by the one that finds out what a thread keeps
 } workload_t;
 
 // Defined by the program. All memory is freed and all threads are joined on return.
@@ -201,7 +202,7 @@ resident_kib(void)
 int
 main(int argc, char **argv)
 {
-    workload_t w = {1, 1, "", 0};
+    workload_t w = {1, 1, "", 0, 0};
     if (argc > 1) {
         w.threads = (unsigned)atoi(argv[1]);
     }
@@ -231,9 +232,9 @@ main(int argc, char **argv)
     int length =
         snprintf(line, sizeof line,
                  "checksum=%016llx operations=%llu wall_us=%ld user_us=%ld system_us=%ld "
-                 "faults=%ld after_kib=%ld idle_kib=%ld\n",
+                 "faults=%ld after_kib=%ld idle_kib=%ld thread_bytes=%ld\n",
                  (unsigned long long)checksum, (unsigned long long)w.operations, wall, micros(usage.ru_utime),
-                 micros(usage.ru_stime), usage.ru_minflt + usage.ru_majflt, after, idle);
+                 micros(usage.ru_stime), usage.ru_minflt + usage.ru_majflt, after, idle, w.thread_bytes);
     return write(STDOUT_FILENO, line, (size_t)length) == length ? 0 : 1;
 }
 
