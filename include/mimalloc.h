@@ -136,8 +136,14 @@ void *mi_malloc_small(size_t size) mi_attr_noexcept;
 mi_decl_new mi_attr_alloc_size(1)
 void *mi_zalloc_small(size_t size) mi_attr_noexcept;
 
-/* mi_free for blocks of the two functions above. */
+/*
+ * mi_free for blocks of the two functions above; `local`: that this thread allocated; `nonnull`:
+ * which are not NULL. All are as quick as mi_free, and take what it takes.
+ */
 mi_decl_export void mi_free_small(void *p) mi_attr_noexcept;
+mi_decl_export void mi_free_small_nonnull(void *p) mi_attr_noexcept;
+mi_decl_export void mi_free_small_local(void *p) mi_attr_noexcept;
+mi_decl_export void mi_free_small_local_nonnull(void *p) mi_attr_noexcept;
 
 /* A block of `size` bytes, all zero. */
 mi_decl_new mi_attr_alloc_size(1) void *mi_zalloc(size_t size) mi_attr_noexcept;
@@ -257,6 +263,22 @@ mi_decl_nodiscard mi_decl_export int mi_version(void) mi_attr_noexcept;
 mi_decl_extension mi_decl_export void mi_collect(bool force) mi_attr_noexcept;
 
 /*
+ * mi_collect(true), when the pages that the calling thread owns hold more than `target_thread_owned`
+ * bytes; else nothing. Pages with live blocks stay, so that it may remain above that.
+ */
+mi_decl_export void mi_collect_reduce(size_t target_thread_owned) mi_attr_noexcept;
+
+/*
+ * Whether `p`, any pointer, lies in memory that this library gives blocks from: perhaps in a block,
+ * perhaps in memory that is free just now.
+ */
+mi_decl_extension mi_decl_nodiscard mi_decl_export
+bool mi_is_in_heap_region(const void *p) mi_attr_noexcept;
+
+/* Whether calls of malloc were redirected when the program was loaded, as on Windows: no. */
+mi_decl_extension mi_decl_nodiscard mi_decl_export bool mi_is_redirected(void) mi_attr_noexcept;
+
+/*
  * Called now and then when a thread allocates, so that a runtime can free what it put off: `force`
  * in mi_collect(true), `heartbeat` counts the calls. The function may allocate and free; it is not
  * called again from within itself. NULL: no function. To be set before other threads allocate.
@@ -334,6 +356,12 @@ mi_decl_export void mi_process_init(void) mi_attr_noexcept;
 mi_decl_export void mi_process_done(void) mi_attr_noexcept;
 mi_decl_export void mi_thread_init(void) mi_attr_noexcept;
 mi_decl_export void mi_thread_done(void) mi_attr_noexcept;
+
+/*
+ * Tells that the calling thread belongs to a pool of threads. Nothing changes: the next thread takes
+ * over what one that ends leaves behind, in a pool or not.
+ */
+mi_decl_export void mi_thread_set_in_threadpool(void) mi_attr_noexcept;
 
 /* ---- Options --------------------------------------------------------------------------------- */
 

@@ -3,7 +3,8 @@
 """Compares what the libraries export with the golden list.
 
 libmimalloc.so exports exactly tests/golden/exports.txt (exports_musl.txt with musl). libmimalloc.a defines, beside
-names of that list, only mi__ names. Every function that a public header declares is on the list.
+names of that list, only mi__ names. Every function that a public header declares is on the list. Every name of
+tests/golden/interface.txt is declared by a public header: those are the names of other versions that programs use.
 """
 import os
 import re
@@ -11,7 +12,8 @@ import subprocess
 
 import checks
 
-DECLARED = re.compile(r"mi_decl_export\b[^;{]*?\b(mi_(?!attr_|decl_)\w+)\s*\(")
+DECLARED = re.compile(r"mi_decl_(?:export|new)\b[^;{]*?\b(mi_(?!attr_|decl_)\w+)\s*\(")
+MACRO = re.compile(r"^ *# *define +(mi_\w+)", re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 
 
@@ -39,6 +41,11 @@ def header_findings(header, text, golden):
     return [f"{header} declares {name}, which is not exported" for name in sorted(names - golden)]
 
 
+def interface_findings(names, text):
+    declared = set(DECLARED.findall(COMMENT.sub("", text))) | set(MACRO.findall(text))
+    return [f"{name} of tests/golden/interface.txt is declared by no public header" for name in sorted(names - declared)]
+
+
 def check(args):
     path = golden_path(args.musl)
     exports = defined(args.shared, "-D")
@@ -51,9 +58,12 @@ def check(args):
     found = compare(exports, golden)
     if args.archive:
         found += archive_findings(defined(args.archive, "-g"), golden)
-    for header in checks.files(checks.ROOT, ["include"], (".h",)):
-        found += header_findings(header, checks.read(checks.ROOT, header), golden)
-    return found
+    headers = {header: checks.read(checks.ROOT, header) for header in checks.files(checks.ROOT, ["include"], (".h",))}
+    for header, text in headers.items():
+        found += header_findings(header, text, golden)
+    lines = checks.read(checks.ROOT, "tests/golden/interface.txt").splitlines()
+    names = {line for line in lines if line and line[0] not in "#~"}
+    return found + interface_findings(names, "".join(headers.values()))
 
 
 def self_test(args):
@@ -67,6 +77,9 @@ def self_test(args):
     checks.expect("names in the archive", archive_findings({"mi_free", "mi__page_init"}, {"mi_free"}), None)
     checks.expect("a bare name in the archive", archive_findings({"page_init"}, {"mi_free"}), "page_init is neither")
     text = "mi_decl_nodiscard mi_decl_export void* mi_gone(size_t n) mi_attr_noexcept;\n"
+    macro = "#define mi_new_tp(tp) mi_new(sizeof(tp))\n"
+    checks.expect("names that are declared", interface_findings({"mi_gone", "mi_new_tp"}, text + macro), None)
+    checks.expect("a name that is not", interface_findings({"mi_lost"}, text + macro), "mi_lost of tests/golden/interface")
     checks.expect("a declaration without definition", header_findings("a.h", text, {"mi_free"}), "declares mi_gone")
 
 

@@ -46,6 +46,7 @@ for task in "$@"; do
             need g++ "${CXX:-c++}"
             need binutils nm
             need libcmocka-dev "/usr/include/cmocka.h"
+            need libmimalloc-dev "/usr/include/mimalloc.h"
             need pkg-config pkg-config
             need valgrind valgrind
             need musl-tools musl-gcc

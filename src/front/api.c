@@ -18,6 +18,7 @@
 #include "front/init.h"
 #include "front/posix.h"
 #include "front/report.h"
+#include "heap/census.h"
 #include "heap/registry.h"
 #include "os/os.h"
 
@@ -107,6 +108,24 @@ mi_zalloc_small(size_t size)
 
 void
 mi_free_small(void *p)
+{
+    fast_free(p);
+}
+
+void
+mi_free_small_nonnull(void *p)
+{
+    fast_free(p);
+}
+
+void
+mi_free_small_local(void *p)
+{
+    fast_free(p);
+}
+
+void
+mi_free_small_local_nonnull(void *p)
 {
     fast_free(p);
 }
@@ -362,6 +381,28 @@ mi_collect(bool force)
 }
 
 void
+mi_collect_reduce(size_t target_thread_owned)
+{
+    census_t census;
+    mi__census_take_thread(&census, mi__thread_heap);
+    if (census.total.page_bytes > target_thread_owned) {
+        (void)mi__collect(true);
+    }
+}
+
+bool
+mi_is_in_heap_region(const void *p)
+{
+    return mi__region_of(p) != NULL;
+}
+
+bool
+mi_is_redirected(void)
+{
+    return false;
+}
+
+void
 mi_register_deferred_free(mi_deferred_free_fun *fun, void *arg)
 {
     mi__deferred_set(fun, arg);
@@ -392,6 +433,12 @@ void
 mi_thread_done(void)
 {
     mi__registry_leave();
+}
+
+void
+mi_thread_set_in_threadpool(void)
+{
+    // Pages of a thread that ends are handed over as a whole: there is no eagerness to restrain.
 }
 
 void

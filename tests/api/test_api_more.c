@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// test_api_more.c — the less known names: what they promise, which is mostly that they do no harm.
+#include <pthread.h>
+
+#include "api_test.h"
+
+static void
+test_frees_of_small_blocks(void)
+{
+    void (*const frees[])(void *) = {mi_free_small, mi_free_small_nonnull, mi_free_small_local,
+                                     mi_free_small_local_nonnull};
+    for (size_t i = 0; i < sizeof frees / sizeof *frees; i++) {
+        for (size_t size = 0; size <= MI_SMALL_SIZE_MAX; size += 8) {
+            void *p = size % 16 == 0 ? mi_malloc_small(size) : mi_zalloc_small(size);
+            EXPECT(p != NULL);
+            EXPECT_SILENT(frees[i](p));
+        }
+    }
+    EXPECT_SILENT(mi_free_small(NULL));
+    EXPECT_SILENT(mi_free_small_local(NULL));
+}
+
+static void
+test_regions(void)
+{
+    static char variable;
+    void *small = mi_malloc(10);
+    char *large = (char *)mi_malloc(10000000);
+    EXPECT(mi_is_in_heap_region(small) && mi_is_in_heap_region(large) &&
+           mi_is_in_heap_region(large + 9999999));
+    EXPECT(!mi_is_in_heap_region(NULL) && !mi_is_in_heap_region(&variable) && !mi_is_in_heap_region(&small));
+    EXPECT(!mi_is_in_heap_region((void *)(uintptr_t)-1) && !mi_is_in_heap_region((void *)16));
+    mi_free(small);
+    mi_free(large);
+    EXPECT(!mi_is_redirected());
+}
+
+static size_t
+resident(void)
+{
+    size_t bytes = 0;
+    mi_process_info(NULL, NULL, NULL, &bytes, NULL, NULL, NULL, NULL);
+    return bytes;
+}
+
+// Blocks of 1 KiB, freed but for one: 32 MiB that only a collection gives back.
+static void
+fill_and_free(void)
+{
+    static void *blocks[32768];
+    for (size_t i = 0; i < 32768; i++) {
+        blocks[i] = mi_malloc(1024);
+        memset(blocks[i], 1, 1024);
+    }
+    for (size_t i = 0; i < 32768; i++) {
+        mi_free(blocks[i]);
+    }
+}
+
+static void
+test_collect_reduce(void)
+{
+    mi_option_set(mi_option_purge_delay, -1);
+    void *kept[1000];
+    for (size_t i = 0; i < 1000; i++) {
+        kept[i] = mi_malloc(1000);
+    }
+    fill_and_free();
+    size_t before = resident();
+    mi_collect_reduce((size_t)1 << 30); // this thread owns less
+    EXPECT(API_SANITIZED || resident() + (4 << 20) > before);
+    mi_collect_reduce(0);
+    EXPECT(API_SANITIZED || resident() + (24 << 20) < before);
+    for (size_t i = 0; i < 1000; i++) {
+        mi_free(kept[i]);
+    }
+    mi_option_set(mi_option_purge_delay, 400);
+}
+
+static void *
+in_a_pool(void *arg)
+{
+    mi_thread_set_in_threadpool();
+    mi_thread_init();
+    mi_thread_set_in_threadpool();
+    *(void **)arg = mi_malloc(100);
+    return NULL;
+}
+
+static void
+test_thread_pool(void)
+{
+    for (int i = 0; i < 10; i++) {
+        pthread_t thread;
+        void *block = NULL;
+        EXPECT(pthread_create(&thread, NULL, in_a_pool, &block) == 0);
+        EXPECT(pthread_join(thread, NULL) == 0);
+        EXPECT(block != NULL && mi_usable_size(block) >= 100);
+        mi_free(block);
+    }
+}
+
+int
+main(void)
+{
+    test_frees_of_small_blocks();
+    test_regions();
+    test_collect_reduce();
+    test_thread_pool();
+    return API_DONE();
+}
