@@ -340,7 +340,8 @@ complain(const option_t *option, const char *text)
     text_init(&line);
     mi__format(&line, "warning: ");
     mi__options_put_name(&line, option);
-    mi__format(&line, "=\"%.64s\" is not understood: ", text);
+    mi__format(&line, "=\"%.64s%s\" is not understood: ", text,
+               __builtin_strlen(text) > VALUE_MAX ? "..." : "");
     put_accepted(&line, option);
     mi__format(&line, " is accepted; ");
     mi__options_put_value(&line, option, mi__options_get(option));
@@ -428,7 +429,8 @@ reject_name(const char *entry, size_t length)
     text_t line;
     text_init(&line);
     const option_t *meant = most_like(entry + NAME_PREFIX, length - NAME_PREFIX);
-    mi__format(&line, "warning: there is no option %.*s", (int)size_min(length, (size_t)VALUE_MAX), entry);
+    mi__format(&line, "warning: there is no option %.*s%s", (int)size_min(length, (size_t)VALUE_MAX), entry,
+               length > VALUE_MAX ? "..." : "");
     if (meant != NULL) {
         mi__format(&line, "; did you mean ");
         mi__options_put_name(&line, meant);

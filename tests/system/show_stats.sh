@@ -26,6 +26,23 @@ cat "$scratch/err"
 stderr_of MIMALLOC_SHOW_STATS=0 MIMALLOC_VERBOSE=0
 [ ! -s "$scratch/err" ] || fail "words although switched off: $(cat "$scratch/err")"
 
+# Asked for by the program itself, which then closes stderr.
+cat >"$scratch/asks.c" <<'END'
+#include <mimalloc.h>
+#include <unistd.h>
+
+int
+main(void)
+{
+    mi_option_enable(mi_option_show_stats);
+    close(2);
+    return 0;
+}
+END
+"$CC" -I"$SOURCE_DIR/include" -o "$scratch/asks" "$scratch/asks.c" "$LIB" -Wl,-rpath,"$(dirname "$LIB")"
+"$scratch/asks" 2>"$scratch/err" || fail "a program that asks for statistics"
+grep -q 'block size' "$scratch/err" || fail "no table by mi_option_enable: $(cat "$scratch/err")"
+
 # A program that ends by _exit, by a signal or with stderr closed from the start must not be harmed.
 MIMALLOC_SHOW_STATS=1 preloaded sh -c 'exec ls /' 2>&- >/dev/null || fail "ls with stderr closed"
 MIMALLOC_SHOW_STATS=1 preloaded ls / >/dev/null 2>/dev/full || fail "ls with stderr full"
