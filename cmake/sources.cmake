@@ -23,6 +23,7 @@ set(MI_SOURCES_COMMON
   src/alloc/realloc.c
   src/front/api.c
   src/front/deferred.c
+  src/front/hook.c
   src/front/init.c
   src/front/new.c
   src/front/options.c

@@ -2,8 +2,7 @@
 // report.c — where messages go, and what is said about a misuse.
 //
 // Owns:        see report.h
-// Threads:     `output` and `handler` are replaced as a whole; `early` is filled by reserving
-//              places in it
+// Threads:     `early` is filled by reserving places in it
 // Invariants:  see report.h; E3 the bytes of `early` are complete when early_done equals early_used
 // Not here:    see report.h
 #include "front/report.h"
@@ -16,27 +15,18 @@
 #include "base/config.h"
 #include "base/format.h"
 #include "base/track.h"
+#include "front/hook.h"
 #include "os/os.h"
 
 // ---- where text and error codes go
-
-typedef struct sink_t {
-    report_output_t *output;
-    report_error_t *handler;
-    void *arg;
-} sink_t;
 
 enum {
     EARLY_BYTES = 16 * 1024,
     HAND_OVER_TRIES = 1000, // a writer is waited for this often: after a fork it may be gone
 };
 
-// Two places each, so that a reader who has just fetched one is not overtaken by the next
-// registration.
-static sink_t output_places[2];
-static sink_t handler_places[2];
-static _Atomic(sink_t *) output;
-static _Atomic(sink_t *) handler;
+static hook_t output;
+static hook_t handler;
 
 static char early[EARLY_BYTES + 1];
 static _Atomic(size_t) early_used; // may pass EARLY_BYTES: what did not fit
@@ -64,8 +54,8 @@ keep_early(const char *text, size_t length)
 static void
 send_text(const char *text, size_t length)
 {
-    // acquire: the function and its argument; pairs with the release in set_sink.
-    const sink_t *to = atomic_get_acquire(&output);
+    void *arg;
+    report_output_t *to = (report_output_t *)mi__hook_get(&output, &arg);
     if (to == NULL || in_callback) {
         if (to == NULL) {
             keep_early(text, length);
@@ -76,7 +66,7 @@ send_text(const char *text, size_t length)
     int saved = errno;
     in_callback = true;
     unsigned depth = track_pause();
-    to->output(text, to->arg);
+    to(text, arg);
     track_resume(depth);
     in_callback = false;
     errno = saved;
@@ -103,19 +93,10 @@ hand_over_early(void)
     }
 }
 
-static void
-set_sink(_Atomic(sink_t *) *sink, sink_t *places, sink_t fresh)
-{
-    sink_t *place = atomic_get_relaxed(sink) == places ? places + 1 : places;
-    *place = fresh;
-    // release: the fields of `place`; pairs with the acquire in send_text and tell_handler.
-    atomic_set_release(sink, fresh.output == NULL && fresh.handler == NULL ? NULL : place);
-}
-
 void
 mi__report_set_output(report_output_t *fn, void *arg)
 {
-    set_sink(&output, output_places, (sink_t){.output = fn, .arg = arg});
+    mi__hook_set(&output, (hook_fun_t *)fn, arg);
     if (fn != NULL && !atomic_exchange_explicit(&early_over, true, memory_order_relaxed)) {
         hand_over_early();
     }
@@ -124,21 +105,21 @@ mi__report_set_output(report_output_t *fn, void *arg)
 void
 mi__report_set_error(report_error_t *fn, void *arg)
 {
-    set_sink(&handler, handler_places, (sink_t){.handler = fn, .arg = arg});
+    mi__hook_set(&handler, (hook_fun_t *)fn, arg);
 }
 
 static void
 tell_handler(int errnum)
 {
-    // acquire: the function and its argument; pairs with the release in set_sink.
-    const sink_t *to = atomic_get_acquire(&handler);
+    void *arg;
+    report_error_t *to = (report_error_t *)mi__hook_get(&handler, &arg);
     if (to == NULL || in_callback) {
         return;
     }
     int saved = errno;
     in_callback = true;
     unsigned depth = track_pause();
-    to->handler(errnum, to->arg);
+    to(errnum, arg);
     track_resume(depth);
     in_callback = false;
     errno = saved;
