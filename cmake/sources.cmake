@@ -14,15 +14,20 @@ set(MI_SOURCES_COMMON
   src/page/page.c
   src/page/remote.c
   src/heap/census.c
+  src/heap/heap.c
   src/heap/held.c
   src/heap/registry.c
+  src/heap/siblings.c
   src/heap/thread_heap.c
+  src/heap/walk.c
   src/alloc/aligned.c
   src/alloc/alloc.c
   src/alloc/free.c
   src/alloc/realloc.c
   src/front/api.c
   src/front/deferred.c
+  src/front/heap_api.c
+  src/front/heap_manage.c
   src/front/hook.c
   src/front/init.c
   src/front/new.c

@@ -70,7 +70,7 @@
 #define mi_decl_new mi_decl_nodiscard mi_decl_export mi_decl_restrict mi_attr_malloc
 
 /* bool is newer than C89; this keeps -pedantic silent about it. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__cplusplus)
 #define mi_decl_extension __extension__
 #else
 #define mi_decl_extension
@@ -582,6 +582,301 @@ mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(2)
 void *mi_new_realloc(void *p, size_t newsize);
 mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3)
 void *mi_new_reallocn(void *p, size_t newcount, size_t size);
+
+/* ---- First-class heaps ----------------------------------------------------------------------- */
+
+/*
+ * A heap of one's own, beside the one that mi_malloc uses: its blocks lie apart from all others and
+ * can be freed all at once. Any thread may allocate from it, several at the same time, and it may be
+ * handed from thread to thread; a server that is divided into shards gives each shard a heap,
+ * whichever thread serves the shard. Memory is kept apart by heap and by thread.
+ *
+ * Blocks of any heap are freed by mi_free and resized by mi_realloc, in any thread; what mi_realloc
+ * has to move then belongs to the main heap, what mi_heap_realloc moves, to the heap that is named.
+ *
+ * Ending a heap (mi_heap_delete, mi_heap_destroy) is for one thread, while no other allocates from
+ * it. `heap` is never NULL but where that is said.
+ */
+typedef struct mi_heap_s mi_heap_t;
+
+/* An arena, from mi_manage_os_memory_ex and its like. */
+typedef void *mi_arena_id_t;
+
+/* A new heap; NULL, with errno = ENOMEM, without memory or beyond 65,535 heaps at a time. */
+mi_decl_nodiscard mi_decl_export mi_heap_t *mi_heap_new(void) mi_attr_noexcept;
+
+/* The same, with blocks in the arena `arena_id` only: without room there, allocation fails. */
+mi_decl_nodiscard mi_decl_export
+mi_heap_t *mi_heap_new_in_arena(mi_arena_id_t arena_id) mi_attr_noexcept;
+
+/* The same by its name in version 2; `tag` and `allow_destroy` have no meaning any more. */
+mi_decl_extension mi_decl_nodiscard mi_decl_export
+mi_heap_t *mi_heap_new_ex(int tag, bool allow_destroy, mi_arena_id_t arena_id) mi_attr_noexcept;
+
+/*
+ * Ends the heap; its blocks live on and belong to the main heap. Other threads may free them
+ * meanwhile. NULL does nothing, a main heap gets a warning.
+ */
+mi_decl_export void mi_heap_delete(mi_heap_t *heap) mi_attr_noexcept;
+
+/*
+ * Ends the heap and frees all of its blocks, of any size; none may be used, freed or resized from
+ * the call on. NULL does nothing, a main heap gets a warning. Takes time by pages, not by blocks.
+ */
+mi_decl_export void mi_heap_destroy(mi_heap_t *heap) mi_attr_noexcept;
+
+/*
+ * mi_collect for the calling thread's part of the heap; for a main heap it is mi_collect itself.
+ */
+mi_decl_extension mi_decl_export
+void mi_heap_collect(mi_heap_t *heap, bool force) mi_attr_noexcept;
+
+/* The heap that mi_malloc uses, in the subprocess of the calling thread. */
+mi_decl_nodiscard mi_decl_export mi_heap_t *mi_heap_main(void) mi_attr_noexcept;
+
+/*
+ * The heap to whose memory `p` belongs, at the start of a block or inside it; NULL when it belongs to
+ * none. Any pointer will do.
+ */
+mi_decl_nodiscard mi_decl_export
+mi_heap_t *mi_heap_of(const void *p) mi_attr_noexcept;
+mi_decl_extension mi_decl_nodiscard mi_decl_export
+bool mi_heap_contains(const mi_heap_t *heap, const void *p) mi_attr_noexcept;
+mi_decl_extension mi_decl_nodiscard mi_decl_export
+bool mi_any_heap_contains(const void *p) mi_attr_noexcept;
+
+/* As the functions without a heap, for blocks of `heap`. */
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_heap_malloc(mi_heap_t *heap, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_heap_zalloc(mi_heap_t *heap, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size2(2, 3)
+void *mi_heap_calloc(mi_heap_t *heap, size_t count, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size2(2, 3)
+void *mi_heap_mallocn(mi_heap_t *heap, size_t count, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_heap_malloc_small(mi_heap_t *heap, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_heap_zalloc_small(mi_heap_t *heap, size_t size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3)
+void *mi_heap_realloc(mi_heap_t *heap, void *p, size_t newsize) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(3, 4)
+void *mi_heap_reallocn(mi_heap_t *heap, void *p, size_t count, size_t size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3)
+void *mi_heap_reallocf(mi_heap_t *heap, void *p, size_t newsize) mi_attr_noexcept;
+mi_decl_new char *mi_heap_strdup(mi_heap_t *heap, const char *s) mi_attr_noexcept;
+mi_decl_new char *mi_heap_strndup(mi_heap_t *heap, const char *s, size_t n) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+char *mi_heap_realpath(mi_heap_t *heap, const char *fname, char *resolved_name) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2) mi_attr_alloc_align(3)
+void *mi_heap_malloc_aligned(mi_heap_t *heap, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_heap_malloc_aligned_at(mi_heap_t *heap, size_t size, size_t alignment,
+                                size_t offset) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2) mi_attr_alloc_align(3)
+void *mi_heap_zalloc_aligned(mi_heap_t *heap, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_heap_zalloc_aligned_at(mi_heap_t *heap, size_t size, size_t alignment,
+                                size_t offset) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size2(2, 3) mi_attr_alloc_align(4)
+void *mi_heap_calloc_aligned(mi_heap_t *heap, size_t count, size_t size,
+                             size_t alignment) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size2(2, 3)
+void *mi_heap_calloc_aligned_at(mi_heap_t *heap, size_t count, size_t size, size_t alignment,
+                                size_t offset) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3) mi_attr_alloc_align(4)
+void *mi_heap_realloc_aligned(mi_heap_t *heap, void *p, size_t newsize,
+                              size_t alignment) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3)
+void *mi_heap_realloc_aligned_at(mi_heap_t *heap, void *p, size_t newsize, size_t alignment,
+                                 size_t offset) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3)
+void *mi_heap_rezalloc(mi_heap_t *heap, void *p, size_t newsize) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(3, 4)
+void *mi_heap_recalloc(mi_heap_t *heap, void *p, size_t newcount, size_t size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3) mi_attr_alloc_align(4)
+void *mi_heap_rezalloc_aligned(mi_heap_t *heap, void *p, size_t newsize,
+                               size_t alignment) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3)
+void *mi_heap_rezalloc_aligned_at(mi_heap_t *heap, void *p, size_t newsize, size_t alignment,
+                                  size_t offset) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(3, 4) mi_attr_alloc_align(5)
+void *mi_heap_recalloc_aligned(mi_heap_t *heap, void *p, size_t newcount, size_t size,
+                               size_t alignment) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(3, 4)
+void *mi_heap_recalloc_aligned_at(mi_heap_t *heap, void *p, size_t newcount, size_t size,
+                                  size_t alignment, size_t offset) mi_attr_noexcept;
+
+#define mi_heap_malloc_tp(tp, hp) ((tp *)mi_heap_malloc(hp, sizeof(tp)))
+#define mi_heap_zalloc_tp(tp, hp) ((tp *)mi_heap_zalloc(hp, sizeof(tp)))
+#define mi_heap_calloc_tp(tp, hp, n) ((tp *)mi_heap_calloc(hp, n, sizeof(tp)))
+#define mi_heap_mallocn_tp(tp, hp, n) ((tp *)mi_heap_mallocn(hp, n, sizeof(tp)))
+#define mi_heap_reallocn_tp(tp, hp, p, n) ((tp *)mi_heap_reallocn(hp, p, n, sizeof(tp)))
+#define mi_heap_recalloc_tp(tp, hp, p, n) ((tp *)mi_heap_recalloc(hp, p, n, sizeof(tp)))
+
+/* mi_new and mi_new_n for blocks of `heap`. */
+mi_decl_new mi_attr_alloc_size(2) void *mi_heap_alloc_new(mi_heap_t *heap, size_t size);
+mi_decl_new mi_attr_alloc_size2(2, 3)
+void *mi_heap_alloc_new_n(mi_heap_t *heap, size_t count, size_t size);
+
+/*
+ * Names of version 2. The default heap is the one that mi_malloc (and malloc, where it is replaced)
+ * uses in the calling thread: the main heap, until the thread sets another. mi_heap_set_default
+ * returns the one before; NULL changes nothing. mi_heap_get_backing is mi_heap_main;
+ * mi_heap_contains_block and mi_heap_check_owned are mi_heap_contains, and mi_check_owned asks for
+ * the default heap.
+ */
+mi_decl_nodiscard mi_decl_export mi_heap_t *mi_heap_get_default(void) mi_attr_noexcept;
+mi_decl_export mi_heap_t *mi_heap_set_default(mi_heap_t *heap) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_heap_t *mi_heap_get_backing(void) mi_attr_noexcept;
+mi_decl_extension mi_decl_nodiscard mi_decl_export
+bool mi_heap_contains_block(mi_heap_t *heap, const void *p) mi_attr_noexcept;
+mi_decl_extension mi_decl_nodiscard mi_decl_export
+bool mi_heap_check_owned(mi_heap_t *heap, const void *p) mi_attr_noexcept;
+mi_decl_extension mi_decl_nodiscard mi_decl_export
+bool mi_check_owned(const void *p) mi_attr_noexcept;
+
+/* ---- Walking heaps --------------------------------------------------------------------------- */
+
+/* A stretch of memory with blocks of one size: sizes in bytes, `used` in blocks. */
+typedef struct mi_heap_area_s {
+    void *blocks;           /* its start */
+    size_t reserved;        /* of address space */
+    size_t committed;       /* of these, accessible */
+    size_t used;            /* blocks that are live */
+    size_t block_size;      /* what may be used of each block */
+    size_t full_block_size; /* from one block to the next */
+    void *reserved1;        /* NULL */
+} mi_heap_area_t;
+
+/*
+ * Called once for each area with `block` NULL, then for each of its live blocks. Returns false to
+ * end the walk.
+ */
+mi_decl_extension typedef bool(mi_cdecl mi_block_visit_fun)(const mi_heap_t *heap,
+                                                            const mi_heap_area_t *area, void *block,
+                                                            size_t block_size, void *arg);
+
+/*
+ * Visits the memory of a heap in all threads, blocks of every size and alignment; with
+ * `visit_blocks` also each live block, exactly once. Returns false when the visitor ended it, or
+ * when there was no memory. The visitor must not allocate from the heap or free into it.
+ * Other threads may run, but what they allocate or free in this heap meanwhile may be seen or not,
+ * and a page that they work on may be seen as it was; nothing else can go wrong.
+ * mi_heap_visit_abandoned_blocks visits only what threads that have ended left behind, and
+ * mi_abandoned_visit_blocks does so for the main heap of a subprocess (version 2; `heap_tag` is
+ * ignored).
+ */
+mi_decl_extension mi_decl_export
+bool mi_heap_visit_blocks(const mi_heap_t *heap, bool visit_blocks, mi_block_visit_fun *visitor,
+                          void *arg) mi_attr_noexcept;
+mi_decl_extension mi_decl_export
+bool mi_heap_visit_abandoned_blocks(const mi_heap_t *heap, bool visit_blocks,
+                                    mi_block_visit_fun *visitor, void *arg) mi_attr_noexcept;
+
+/*
+ * Checks that all of a heap's pages are whole: free lists stay within their page and lead to starts
+ * of blocks, no block is free twice, and counts agree. The first fault is reported (EFAULT) and
+ * false returned. While other threads use the heap it may find fault where there is none.
+ */
+mi_decl_extension mi_decl_export
+bool mi_heap_check(const mi_heap_t *heap) mi_attr_noexcept;
+
+/* ---- Thread heaps ---------------------------------------------------------------------------- */
+
+/*
+ * A thread's part of a heap, for runtimes that keep such a handle at hand: it saves the way from the
+ * heap to the part. Only that thread may allocate from it, and only while the heap lives. Its
+ * functions are those of the heap.
+ */
+typedef struct mi_theap_s mi_theap_t;
+
+/* The calling thread's part of `heap`; NULL, with errno = ENOMEM, without memory. */
+mi_decl_nodiscard mi_decl_export mi_theap_t *mi_heap_theap(mi_heap_t *heap) mi_attr_noexcept;
+
+/*
+ * The part that mi_malloc uses in the calling thread; NULL without memory. Setting another returns
+ * the one before; NULL changes nothing.
+ */
+mi_decl_nodiscard mi_decl_export mi_theap_t *mi_theap_get_default(void) mi_attr_noexcept;
+mi_decl_export mi_theap_t *mi_theap_set_default(mi_theap_t *theap) mi_attr_noexcept;
+
+/* mi_heap_collect and mi_heap_visit_blocks for the heap of `theap`. */
+mi_decl_extension mi_decl_export
+void mi_theap_collect(mi_theap_t *theap, bool force) mi_attr_noexcept;
+mi_decl_extension mi_decl_export
+bool mi_theap_visit_blocks(const mi_theap_t *theap, bool visit_blocks, mi_block_visit_fun *visitor,
+                           void *arg) mi_attr_noexcept;
+
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_theap_malloc(mi_theap_t *theap, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_theap_zalloc(mi_theap_t *theap, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size2(2, 3)
+void *mi_theap_calloc(mi_theap_t *theap, size_t count, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_theap_malloc_small(mi_theap_t *theap, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_theap_zalloc_small(mi_theap_t *theap, size_t size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2) mi_attr_alloc_align(3)
+void *mi_theap_malloc_aligned(mi_theap_t *theap, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2) mi_attr_alloc_align(3)
+void *mi_theap_zalloc_aligned(mi_theap_t *theap, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3)
+void *mi_theap_realloc(mi_theap_t *theap, void *p, size_t newsize) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3)
+void *mi_theap_rezalloc(mi_theap_t *theap, void *p, size_t newsize) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_theap_umalloc(mi_theap_t *theap, size_t size, size_t *block_size) mi_attr_noexcept;
+mi_decl_new mi_attr_alloc_size(2) void *mi_theap_alloc_new(mi_theap_t *theap, size_t size);
+mi_decl_new mi_attr_alloc_size2(2, 3)
+void *mi_theap_alloc_new_n(mi_theap_t *theap, size_t count, size_t size);
+mi_decl_new mi_attr_alloc_size(2)
+void *mi_theap_alloc_new_nothrow(mi_theap_t *theap, size_t size) mi_attr_noexcept;
+
+/* ---- Subprocesses ---------------------------------------------------------------------------- */
+
+/*
+ * A group of threads whose memory is kept apart from all others: its own main heap, its own heaps,
+ * and what its threads leave behind when they end is taken over by threads of the group only. Every
+ * thread begins in the main one. The address ranges of different subprocesses may lie side by side.
+ */
+typedef struct mi_subproc_id_s {
+    void *_mi_subproc_id;
+} mi_subproc_id_t;
+
+mi_decl_nodiscard mi_decl_export mi_subproc_id_t mi_subproc_main(void) mi_attr_noexcept;
+/* That of the calling thread. */
+mi_decl_nodiscard mi_decl_export mi_subproc_id_t mi_subproc_current(void) mi_attr_noexcept;
+
+/* A new one; its id is NULL inside, and errno ENOMEM, without memory. */
+mi_decl_nodiscard mi_decl_export mi_subproc_id_t mi_subproc_new(void) mi_attr_noexcept;
+
+/*
+ * Ends a subprocess that no thread is in any more: with all of its heaps and blocks; or, by
+ * mi_subproc_delete of version 2, what is live becomes a part of the main one. The main one, and one
+ * that has threads, get a warning, and stay.
+ */
+mi_decl_export void mi_subproc_destroy(mi_subproc_id_t subproc) mi_attr_noexcept;
+mi_decl_export void mi_subproc_delete(mi_subproc_id_t subproc) mi_attr_noexcept;
+
+/*
+ * Puts the calling thread into a subprocess, best as the first thing that the thread does: what it
+ * allocated before stays where it was.
+ */
+mi_decl_export void mi_subproc_add_current_thread(mi_subproc_id_t subproc) mi_attr_noexcept;
+
+/*
+ * Visits the heaps of a subprocess, its main one first. Returns false when the visitor ended it by
+ * returning false. Heaps that are made or ended meanwhile may be seen or not.
+ */
+mi_decl_extension typedef bool(mi_cdecl mi_heap_visit_fun)(mi_heap_t *heap, void *arg);
+mi_decl_extension mi_decl_export
+bool mi_subproc_visit_heaps(mi_subproc_id_t subproc, mi_heap_visit_fun *visitor,
+                            void *arg) mi_attr_noexcept;
+mi_decl_extension mi_decl_export
+bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc, int heap_tag, bool visit_blocks,
+                               mi_block_visit_fun *visitor, void *arg) mi_attr_noexcept;
 
 /* clang-format on */
 

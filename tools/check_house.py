@@ -3,9 +3,9 @@
 """Checks the rules of the house that no other tool knows.
 
 Every source file opens with its licence, its name and what it is; in src/ also with Owns, Threads and Not here, in at
-most 25 lines. Files stay under 700 lines (of tests, under 1200), and their names are unique outside of tests/. Each
-.c of src/ includes its own header first, every atomic operation that orders memory names its partner ("pairs with"),
-and nothing is left to do later.
+most 25 lines. Files stay under 700 lines (tests and public headers may be longer), and their names are unique outside
+of tests/. Each .c of src/ includes its own header first, every atomic operation that orders memory names its partner
+("pairs with"), and nothing is left to do later.
 """
 import os
 import re
@@ -17,7 +17,8 @@ SCRIPT_ENDINGS = (".py", ".sh", ".bash", ".rs")
 SPDX = "SPDX-License-Identifier: MIT"
 HEADER_LINES = 25
 FILE_LINES = 700
-TEST_FILE_LINES = 1200
+# Tests are lists; the public headers are what programs know by name, and carry their contracts.
+FILE_LINES_OF = {"tests/": 1200, "include/": 1600}
 LABELS = ["Owns", "Threads", "Not here"]
 ORDERED = re.compile(
     r"\b(atomic_\w+_(?:acquire|release|acq_rel|seq_cst)\s*\(|memory_order_(?:acquire|release|acq_rel|seq_cst)\b"
@@ -32,7 +33,8 @@ HEADER_OF = {
     "src/alloc/realloc.c": "alloc/alloc.h",
 }
 # These define names that programs call: their header is a public one, or libc's.
-EXPORTING = {"api.c", "options_api.c", "stats_api.c", "posix.c", "new.c", "override.c", "glibc_control.c", "deepbind.c"}
+EXPORTING = {"api.c", "heap_api.c", "heap_manage.c", "options_api.c", "stats_api.c", "posix.c", "new.c", "override.c",
+             "glibc_control.c", "deepbind.c"}
 # The wrappers themselves: their callers carry the comments.
 ATOMIC_WRAPPERS = "src/base/atomic.h"
 
@@ -108,7 +110,7 @@ def findings_in(root):
         text = checks.read(root, path)
         lines = text.split("\n")
         found += header_findings(path, lines)
-        most = TEST_FILE_LINES if path.startswith("tests/") else FILE_LINES
+        most = next((lines for folder, lines in FILE_LINES_OF.items() if path.startswith(folder)), FILE_LINES)
         if len(lines) > most:
             found.append(f"{path}: {len(lines)} lines, {most} at most")
         if path.startswith("src/"):

@@ -19,9 +19,10 @@
 #include "base/hooks.h"
 #include "base/track.h"
 #include "heap/registry.h"
+#include "heap/siblings.h"
 
-MI_COLD static void *
-fail(size_t size)
+MI_COLD void *
+mi__alloc_fail(size_t size)
 {
     mi__hooks.alloc_failed(size, ENOMEM);
     errno = ENOMEM;
@@ -29,15 +30,15 @@ fail(size_t size)
 }
 
 void *
-mi__alloc_large(size_t size, size_t align, bool zeroed)
+mi__alloc_large(thread_heap_t *heap, size_t size, size_t align, bool zeroed)
 {
     if (unlikely(size > PTRDIFF_MAX || align > PTRDIFF_MAX / 2)) {
-        return fail(size);
+        return mi__alloc_fail(size);
     }
     bool zero;
-    page_t *page = mi__thread_heap_singleton(size, align, &zero);
+    page_t *page = mi__thread_heap_singleton(heap, size, align, &zero);
     if (unlikely(page == NULL)) {
-        return fail(size);
+        return mi__alloc_fail(size);
     }
     if (zeroed && !zero) {
         mi__page_zero_singleton(page);
@@ -46,31 +47,31 @@ mi__alloc_large(size_t size, size_t align, bool zeroed)
 }
 
 MI_NOINLINE static void *
-alloc_block(size_t size, bool *zero)
+alloc_block(thread_heap_t *heap, size_t size, bool *zero)
 {
-    block_t *block = mi__thread_heap_alloc(size, zero);
-    return unlikely(block == NULL) ? fail(size) : block;
+    block_t *block = mi__thread_heap_alloc(heap, size, zero);
+    return unlikely(block == NULL) ? mi__alloc_fail(size) : block;
 }
 
 void *
-mi__alloc_slow(size_t size)
+mi__alloc_slow(size_t size, thread_heap_t *heap)
 {
     if (unlikely(size > BLOCK_MAX)) {
-        return mi__alloc_large(size, SLICE_SIZE, false);
+        return mi__alloc_large(heap, size, SLICE_SIZE, false);
     }
     bool zero;
-    block_t *block = thread_heap_swap(mi__thread_heap, thread_heap_page(mi__thread_heap, size));
-    return likely(block != NULL) ? block : alloc_block(size, &zero);
+    block_t *block = thread_heap_swap(heap, thread_heap_page(heap, size));
+    return likely(block != NULL) ? block : alloc_block(heap, size, &zero);
 }
 
 void *
-mi__alloc_zeroed_slow(size_t size)
+mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap)
 {
     if (size > BLOCK_MAX) {
-        return mi__alloc_large(size, SLICE_SIZE, true);
+        return mi__alloc_large(heap, size, SLICE_SIZE, true);
     }
     bool zero;
-    block_t *block = alloc_block(size, &zero);
+    block_t *block = alloc_block(heap, size, &zero);
     if (block != NULL) {
         memset(block, 0, zero ? sizeof *block : sizeclass_block_size(sizeclass_of(size)));
     }
@@ -93,7 +94,7 @@ bool
 mi__alloc_count(size_t count, size_t size, size_t *total)
 {
     if (unlikely(__builtin_mul_overflow(count, size, total))) {
-        (void)fail(SIZE_MAX);
+        (void)mi__alloc_fail(SIZE_MAX);
         return false;
     }
     return true;
@@ -146,9 +147,10 @@ size_t
 mi__collect(bool force)
 {
     mi__hooks.deferred_free(force);
-    thread_heap_t *heap = mi__thread_heap;
+    thread_heap_t *heap = mi__thread_heap->main;
     if (!thread_heap_is_none(heap)) {
         mi__thread_heap_collect(heap);
+        mi__siblings_collect(heap);
     }
     mi__registry_collect();
     return mi__purge_poll(force);

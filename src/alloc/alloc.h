@@ -10,13 +10,19 @@
 #ifndef MI_ALLOC_ALLOC_H
 #define MI_ALLOC_ALLOC_H
 
-#include "base/platform.h"
+#include "heap/thread_heap.h"
+
+// The functions that end in `_in` take the thread heap to allocate from, one of the calling thread's
+// own; the others use the one that malloc uses.
 
 // A block of at least `size` bytes, aligned to 16 (to 1 granule). Size 0 gives a unique pointer.
 // NULL when impossible.
 MI_NODISCARD void *mi__alloc(size_t size);
 // The same, all usable bytes zero.
 MI_NODISCARD void *mi__alloc_zeroed(size_t size);
+
+// An allocation of `size` bytes failed for want of memory: says so, and returns NULL.
+void *mi__alloc_fail(size_t size);
 
 // `*total = count * size`; false, with errno = ENOMEM, when that overflows.
 MI_NODISCARD bool mi__alloc_count(size_t count, size_t size, size_t *total);
@@ -25,12 +31,18 @@ MI_NODISCARD bool mi__alloc_count(size_t count, size_t size, size_t *total);
 // asked. NULL with errno = EINVAL when `align` is not a power of two, ENOMEM when there is no
 // memory.
 MI_NODISCARD void *mi__alloc_aligned(size_t size, size_t align, size_t offset, bool zeroed);
+MI_NODISCARD void *mi__alloc_aligned_in(thread_heap_t *heap, size_t size, size_t align, size_t offset,
+                                        bool zeroed);
 
 // Changes the size of `p` (NULL: a new block). Size 0 gives a live block of the smallest size. On
 // failure the old block stays as it is and NULL is returned. `zeroed`: the bytes past the old
 // usable size are zero.
 MI_NODISCARD void *mi__realloc(void *p, size_t size, bool zeroed);
 MI_NODISCARD void *mi__realloc_aligned(void *p, size_t size, size_t align, size_t offset, bool zeroed);
+// The same, where the block then belongs to the heap of `heap`, wherever it came from.
+MI_NODISCARD void *mi__realloc_in(thread_heap_t *heap, void *p, size_t size, bool zeroed);
+MI_NODISCARD void *mi__realloc_aligned_in(thread_heap_t *heap, void *p, size_t size, size_t align,
+                                          size_t offset, bool zeroed);
 
 // `p` when the block can hold `size` bytes where it is, else NULL; errno is not touched.
 void *mi__realloc_in_place(void *p, size_t size);

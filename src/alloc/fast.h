@@ -21,45 +21,51 @@
 
 // What the straight path hands on: the page that serves has no block at hand, or the size needs a
 // singleton.
-void *mi__alloc_slow(size_t size);
-void *mi__alloc_zeroed_slow(size_t size);
+void *mi__alloc_slow(size_t size, thread_heap_t *heap);
+void *mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap);
 
 static inline void *
-fast_alloc_from(page_t *page, size_t size)
+fast_alloc_from(thread_heap_t *heap, page_t *page, size_t size)
 {
     block_t *block = page->free;
-    return likely(block != NULL) ? page_pop(page, block) : mi__alloc_slow(size);
+    return likely(block != NULL) ? page_pop(page, block) : mi__alloc_slow(size, heap);
+}
+
+// From `heap`, one of the calling thread's own.
+static inline void *
+fast_alloc_in(thread_heap_t *heap, size_t size)
+{
+    if (track_on()) {
+        return mi__tracked_alloc(heap, size);
+    }
+    if (likely(size <= SMALL_MAX)) {
+        return fast_alloc_from(heap, heap->serving[serving_index_small(size)], size);
+    }
+    if (likely(size <= BLOCK_MAX)) {
+        return fast_alloc_from(heap, heap->serving[serving_index_large(size)], size);
+    }
+    return mi__alloc_slow(size, heap);
 }
 
 static inline void *
 fast_alloc(size_t size)
 {
-    if (track_on()) {
-        return mi__tracked_end(mi__alloc(mi__tracked_begin(size)), size);
-    }
-    thread_heap_t *heap = mi__thread_heap;
-    if (likely(size <= SMALL_MAX)) {
-        return fast_alloc_from(heap->serving[serving_index_small(size)], size);
-    }
-    if (likely(size <= BLOCK_MAX)) {
-        return fast_alloc_from(heap->serving[serving_index_large(size)], size);
-    }
-    return mi__alloc_slow(size);
+    return fast_alloc_in(mi__thread_heap, size);
 }
 
 static inline void *
-fast_alloc_zeroed(size_t size)
+fast_alloc_zeroed_in(thread_heap_t *heap, size_t size)
 {
     if (track_on()) {
-        return mi__tracked_alloc_zeroed(size);
+        return mi__tracked_alloc_zeroed(heap, size);
     }
     if (unlikely(size > BLOCK_MAX)) {
-        return mi__alloc_zeroed_slow(size);
+        return mi__alloc_zeroed_slow(size, heap);
     }
-    page_t *page = thread_heap_page(mi__thread_heap, size);
+    page_t *page = thread_heap_page(heap, size);
     block_t *block = page->free;
     if (unlikely(block == NULL)) {
-        return mi__alloc_zeroed_slow(size);
+        return mi__alloc_zeroed_slow(size, heap);
     }
     page_pop(page, block);
     if ((page->flags & PAGE_FREE_ZERO) != 0) {
@@ -68,6 +74,12 @@ fast_alloc_zeroed(size_t size)
         memset(block, 0, page->block_size);
     }
     return block;
+}
+
+static inline void *
+fast_alloc_zeroed(size_t size)
+{
+    return fast_alloc_zeroed_in(mi__thread_heap, size);
 }
 
 static inline void

@@ -11,6 +11,7 @@
 #include "alloc/fast.h"
 #include "base/check.h"
 #include "base/hooks.h"
+#include "heap/heap.h"
 #include "heap/held.h"
 
 static void
@@ -21,7 +22,8 @@ free_singleton(page_t *page, void *p, uintptr_t word)
     } else if (unlikely(!mi__page_retire_singleton(page))) {
         mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", p);
     } else {
-        mi__thread_heap_return_singleton(mi__thread_heap, page);
+        mi__heap_unlist_singleton(page);
+        mi__thread_heap_return_singleton(mi__thread_heap->main, page);
     }
 }
 
@@ -29,14 +31,14 @@ free_singleton(page_t *page, void *p, uintptr_t word)
 static void
 free_block(page_t *page, void *p, uintptr_t word)
 {
-    thread_heap_t *heap = mi__thread_heap;
+    thread_heap_t *owner = page_thread_heap(word);
     void *block = (word & OWNER_INTERIOR) != 0 ? mi__page_block_of(page, p) : p;
-    if ((word & ~(uintptr_t)OWNER_FLAGS) != (uintptr_t)heap) {
-        mi__held_free(heap, page, block);
+    if (!thread_heap_is_mine(owner)) {
+        mi__held_free(mi__thread_heap->main, page, block);
     } else if ((word & OWNER_FULL) != 0) {
-        mi__thread_heap_free_full(heap, page, block);
+        mi__thread_heap_free_full(owner, page, block);
     } else if (page_push_local(page, block)) {
-        mi__free_emptied(page);
+        mi__thread_heap_page_empty(owner, page);
     }
 }
 

@@ -7,10 +7,10 @@
 #ifndef MI_ALLOC_LARGE_H
 #define MI_ALLOC_LARGE_H
 
-#include "base/platform.h"
+#include "heap/thread_heap.h"
 
-// A block of at least `size` bytes at a multiple of `align` (a power of two), all usable bytes zero
-// when asked. NULL with errno = ENOMEM when there is no memory.
-MI_NODISCARD void *mi__alloc_large(size_t size, size_t align, bool zeroed);
+// A block of the thread's `heap` of at least `size` bytes at a multiple of `align` (a power of two),
+// all usable bytes zero when asked. NULL with errno = ENOMEM when there is no memory.
+MI_NODISCARD void *mi__alloc_large(thread_heap_t *heap, size_t size, size_t align, bool zeroed);
 
 #endif

@@ -12,6 +12,7 @@
 #include "alloc/fast.h"
 #include "base/bits.h"
 #include "base/hooks.h"
+#include "heap/heap.h"
 
 static page_t *
 page_or_report(const void *p, const char *call)
@@ -68,44 +69,79 @@ move_to(void *fresh, void *p, size_t size, size_t usable)
     return fresh;
 }
 
-void *
-mi__realloc(void *p, size_t size, bool zeroed)
+// True when a block may stay where it is: what asks for it allocates from any heap, or from the
+// block's own.
+static bool
+is_at_home(page_t *page, const heap_t *heap)
+{
+    return heap == NULL || mi__heap_of_page(page) == heap;
+}
+
+static void *
+resize(thread_heap_t *thread_heap, const heap_t *heap, void *p, size_t size, bool zeroed)
 {
     if (track_on()) {
-        return mi__tracked_realloc(p, size, 1, 0, zeroed);
+        return mi__tracked_realloc(thread_heap, p, size, 1, 0, zeroed);
     }
     if (p == NULL) {
-        return zeroed ? fast_alloc_zeroed(size) : fast_alloc(size);
+        return zeroed ? fast_alloc_zeroed_in(thread_heap, size) : fast_alloc_in(thread_heap, size);
     }
     page_t *page = page_or_report(p, "realloc");
     if (unlikely(page == NULL)) {
         return NULL;
     }
     size_t usable = mi__page_usable(page, p);
-    if (stays(page, p, size, usable, zeroed)) {
+    if (is_at_home(page, heap) && stays(page, p, size, usable, zeroed)) {
         return p;
     }
-    return move_to(zeroed ? fast_alloc_zeroed(size) : fast_alloc(size), p, size, usable);
+    void *fresh = zeroed ? fast_alloc_zeroed_in(thread_heap, size) : fast_alloc_in(thread_heap, size);
+    return move_to(fresh, p, size, usable);
+}
+
+static void *
+resize_aligned(thread_heap_t *thread_heap, const heap_t *heap, void *p, size_t size, size_t align,
+               size_t offset, bool zeroed)
+{
+    if (track_on()) {
+        return mi__tracked_realloc(thread_heap, p, size, align, offset, zeroed);
+    }
+    if (p == NULL || !is_power_of_two(align)) {
+        return mi__alloc_aligned_in(thread_heap, size, align, offset, zeroed);
+    }
+    page_t *page = page_or_report(p, "realloc");
+    if (unlikely(page == NULL)) {
+        return NULL;
+    }
+    size_t usable = mi__page_usable(page, p);
+    bool aligned = (((uintptr_t)p + offset) & (align - 1)) == 0;
+    if (aligned && is_at_home(page, heap) && stays(page, p, size, usable, zeroed)) {
+        return p;
+    }
+    return move_to(mi__alloc_aligned_in(thread_heap, size, align, offset, zeroed), p, size, usable);
+}
+
+void *
+mi__realloc(void *p, size_t size, bool zeroed)
+{
+    return resize(mi__thread_heap, NULL, p, size, zeroed);
 }
 
 void *
 mi__realloc_aligned(void *p, size_t size, size_t align, size_t offset, bool zeroed)
 {
-    if (track_on()) {
-        return mi__tracked_realloc(p, size, align, offset, zeroed);
-    }
-    if (p == NULL || !is_power_of_two(align)) {
-        return mi__alloc_aligned(size, align, offset, zeroed);
-    }
-    page_t *page = page_or_report(p, "realloc");
-    if (unlikely(page == NULL)) {
-        return NULL;
-    }
-    size_t usable = mi__page_usable(page, p);
-    if ((((uintptr_t)p + offset) & (align - 1)) == 0 && stays(page, p, size, usable, zeroed)) {
-        return p;
-    }
-    return move_to(mi__alloc_aligned(size, align, offset, zeroed), p, size, usable);
+    return resize_aligned(mi__thread_heap, NULL, p, size, align, offset, zeroed);
+}
+
+void *
+mi__realloc_in(thread_heap_t *heap, void *p, size_t size, bool zeroed)
+{
+    return resize(heap, atomic_get_relaxed(&heap->heap), p, size, zeroed);
+}
+
+void *
+mi__realloc_aligned_in(thread_heap_t *heap, void *p, size_t size, size_t align, size_t offset, bool zeroed)
+{
+    return resize_aligned(heap, atomic_get_relaxed(&heap->heap), p, size, align, offset, zeroed);
 }
 
 void *

@@ -9,8 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "alloc/alloc.h"
-#include "alloc/free.h"
+#include "alloc/fast.h"
 #include "base/bits.h"
 #include "base/hooks.h"
 #include "base/track.h"
@@ -27,8 +26,9 @@ room_for(size_t size, size_t lead)
     return size_min(lead + size + CELL_BYTES, PTRDIFF_MAX);
 }
 
-size_t
-mi__tracked_begin(size_t size)
+// Inside of begin and hand_out, track_on() says no.
+static size_t
+begin(size_t size)
 {
     mi__track_depth++;
     return room_for(size, CELL_BYTES);
@@ -52,9 +52,10 @@ hand_out(void *room, size_t lead, size_t size, bool zeroed)
 }
 
 void *
-mi__tracked_end(void *block, size_t size)
+mi__tracked_alloc(thread_heap_t *heap, size_t size)
 {
-    return hand_out(block, CELL_BYTES, size, false);
+    size_t room = begin(size);
+    return hand_out(fast_alloc_in(heap, room), CELL_BYTES, size, false);
 }
 
 static void *
@@ -64,23 +65,24 @@ clear(void *p, size_t size)
 }
 
 void *
-mi__tracked_alloc_zeroed(size_t size)
+mi__tracked_alloc_zeroed(thread_heap_t *heap, size_t size)
 {
-    size_t room = mi__tracked_begin(size);
+    size_t room = begin(size);
     // A singleton may be known to be zero, and is cleared without being touched. Of other blocks some
     // parts are closed to memset.
     if (room > BLOCK_MAX) {
-        return hand_out(mi__alloc_zeroed(room), CELL_BYTES, size, true);
+        return hand_out(fast_alloc_zeroed_in(heap, room), CELL_BYTES, size, true);
     }
-    return clear(hand_out(mi__alloc(room), CELL_BYTES, size, false), size);
+    return clear(hand_out(fast_alloc_in(heap, room), CELL_BYTES, size, false), size);
 }
 
 void *
-mi__tracked_aligned(size_t size, size_t align, size_t offset, bool zeroed)
+mi__tracked_aligned(thread_heap_t *heap, size_t size, size_t align, size_t offset, bool zeroed)
 {
     size_t lead = size_max(align, CELL_BYTES);
     mi__track_depth++;
-    void *p = hand_out(mi__alloc_aligned(room_for(size, lead), align, offset, false), lead, size, false);
+    void *room = mi__alloc_aligned_in(heap, room_for(size, lead), align, offset, false);
+    void *p = hand_out(room, lead, size, false);
     return zeroed ? clear(p, size) : p;
 }
 
@@ -137,17 +139,17 @@ mi__tracked_size(const void *p, const char *call)
 }
 
 void *
-mi__tracked_realloc(void *p, size_t size, size_t align, size_t offset, bool zeroed)
+mi__tracked_realloc(thread_heap_t *heap, void *p, size_t size, size_t align, size_t offset, bool zeroed)
 {
     if (p == NULL || !is_power_of_two(align)) {
-        return mi__tracked_aligned(size, align, offset, zeroed);
+        return mi__tracked_aligned(heap, size, align, offset, zeroed);
     }
     size_t before;
     if (!find(p, "realloc", &before)) {
         errno = EINVAL;
         return NULL;
     }
-    char *fresh = mi__tracked_aligned(size, align, offset, false);
+    char *fresh = mi__tracked_aligned(heap, size, align, offset, false);
     if (fresh != NULL) {
         memcpy(fresh, p, size_min(size, before));
         if (zeroed && size > before) {

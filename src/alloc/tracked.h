@@ -12,16 +12,15 @@
 #ifndef MI_ALLOC_TRACKED_H
 #define MI_ALLOC_TRACKED_H
 
-#include "base/platform.h"
+#include "heap/thread_heap.h"
 
-// For any function that allocates: `f(…, size)` becomes
-// mi__tracked_end(f(…, mi__tracked_begin(size)), size), with alignments up to 16.
-size_t mi__tracked_begin(size_t size);
-void *mi__tracked_end(void *block, size_t size);
-
-MI_NODISCARD void *mi__tracked_alloc_zeroed(size_t size);
-MI_NODISCARD void *mi__tracked_aligned(size_t size, size_t align, size_t offset, bool zeroed);
-MI_NODISCARD void *mi__tracked_realloc(void *p, size_t size, size_t align, size_t offset, bool zeroed);
+// As the functions with `_in` of alloc.h.
+MI_NODISCARD void *mi__tracked_alloc(thread_heap_t *heap, size_t size);
+MI_NODISCARD void *mi__tracked_alloc_zeroed(thread_heap_t *heap, size_t size);
+MI_NODISCARD void *mi__tracked_aligned(thread_heap_t *heap, size_t size, size_t align, size_t offset,
+                                       bool zeroed);
+MI_NODISCARD void *mi__tracked_realloc(thread_heap_t *heap, void *p, size_t size, size_t align, size_t offset,
+                                       bool zeroed);
 void mi__tracked_free(void *p);
 
 // What was asked for at `p`, a live block; else reports a misuse under the name `call`, and 0.

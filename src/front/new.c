@@ -70,8 +70,8 @@ current_handler(void)
     return get == NULL ? NULL : get();
 }
 
-static _Noreturn MI_COLD void
-throw_bad_alloc(size_t size)
+_Noreturn MI_COLD void
+mi__new_throw(size_t size)
 {
     function_t throw_it = _ZSt17__throw_bad_allocv;
     if (throw_it == NULL) {
@@ -89,13 +89,12 @@ throw_bad_alloc(size_t size)
     abort();
 }
 
-// Calls the new handler; without one, throws.
-static void
-call_handler(size_t size)
+void
+mi__new_call_handler(size_t size)
 {
     new_handler_t handler = current_handler();
     if (handler == NULL) {
-        throw_bad_alloc(size);
+        mi__new_throw(size);
     }
     handler();
 }
@@ -105,11 +104,11 @@ mi__new_failed(size_t size, size_t align)
 {
     if (align != 0 && !is_power_of_two(align)) {
         // No handler can help.
-        throw_bad_alloc(size);
+        mi__new_throw(size);
     }
     void *p;
     do {
-        call_handler(size);
+        mi__new_call_handler(size);
         p = align == 0 ? mi__alloc(size) : mi__alloc_aligned(size, align, 0, false);
     } while (p == NULL);
     return p;
@@ -165,7 +164,7 @@ mi_new_n(size_t count, size_t size)
 {
     size_t total;
     if (unlikely(!mi__alloc_count(count, size, &total))) {
-        throw_bad_alloc(SIZE_MAX);
+        mi__new_throw(SIZE_MAX);
     }
     void *p = fast_alloc(total);
     return likely(p != NULL) ? p : mi__new_failed(total, 0);
@@ -176,7 +175,7 @@ realloc_or_throw(void *p, size_t newsize)
 {
     void *q = mi__realloc(p, newsize, false);
     while (q == NULL) {
-        call_handler(newsize);
+        mi__new_call_handler(newsize);
         q = mi__realloc(p, newsize, false);
     }
     return q;
@@ -193,7 +192,7 @@ mi_new_reallocn(void *p, size_t newcount, size_t size)
 {
     size_t total;
     if (unlikely(!mi__alloc_count(newcount, size, &total))) {
-        throw_bad_alloc(SIZE_MAX);
+        mi__new_throw(SIZE_MAX);
     }
     return realloc_or_throw(p, total);
 }

@@ -17,6 +17,10 @@
 // when there is no C++ runtime to throw it. Never NULL.
 MI_COLD void *mi__new_failed(size_t size, size_t align);
 
+// One step of that: calls the new handler, or throws when there is none. And the throw by itself.
+MI_COLD void mi__new_call_handler(size_t size);
+_Noreturn MI_COLD void mi__new_throw(size_t size);
+
 // The same where nothing may be thrown: `tag` is the caller's std::nothrow. NULL when the handler
 // throws, or when there is none.
 MI_COLD void *mi__new_failed_nothrow(size_t size, size_t align, const void *tag);

@@ -41,7 +41,7 @@ hold(held_t *held, unsigned class, block_t *block)
 {
     held_list_t *list = &held->lists[class];
     block->next = list->first;
-    list->first = block;
+    OWNER_SET(list->first, block);
     OWNER_SET(list->count, list->count + 1);
     held->bytes += sizeclass_block_size(class);
 }
@@ -52,7 +52,7 @@ take_list(held_t *held, unsigned class)
     held_list_t *list = &held->lists[class];
     block_t *first = list->first;
     held->bytes -= list->count * sizeclass_block_size(class);
-    list->first = NULL;
+    OWNER_SET(list->first, NULL);
     OWNER_SET(list->count, 0);
     return first;
 }
@@ -100,6 +100,12 @@ void
 mi__held_free(thread_heap_t *heap, page_t *page, block_t *block)
 {
     held_t *held = heap->held;
+    // Blocks of first-class heaps go home at once: those heaps may be destroyed.
+    const thread_heap_t *owner = page_thread_heap(page_owner(page));
+    if (unlikely(HINT_GET(owner->main) != owner)) {
+        send_chain(page, block, block);
+        return;
+    }
     if (unlikely(held == NULL)) {
         if (!thread_heap_is_none(heap)) {
             held = mi__meta_alloc(sizeof *held);
@@ -169,16 +175,32 @@ mi__held_flush(thread_heap_t *heap)
     }
 }
 
-// Follows a link only while it points into a page, like mi__page_blocks_free.
+// Calls `each`, if any, for the blocks of a list, and counts them. Follows a link only while it points
+// into a page, like mi__page_blocks_free.
 __attribute__((no_sanitize("thread"))) static size_t
-count_blocks(const block_t *block, size_t most)
+visit_list(const block_t *block, size_t most, void (*each)(block_t *block, void *arg), void *arg)
 {
     size_t count = 0;
     while (block != NULL && count < most && mi__page_of(block) != NULL) {
         count++;
-        block = *(const block_t *const volatile *)&block->next;
+        const block_t *next = *(const block_t *const volatile *)&block->next;
+        if (each != NULL) {
+            each((block_t *)(uintptr_t)block, arg); // NOLINT(performance-no-int-to-ptr): drops const
+        }
+        block = next;
     }
     return count;
+}
+
+// What is lent was held before, all at once.
+static size_t
+visit_lent(const page_t *stand_in, void (*each)(block_t *block, void *arg), void *arg)
+{
+    if (stand_in == NULL) {
+        return 0;
+    }
+    size_t most = (size_t)conf_get(held_bytes) / stand_in->block_size + 1;
+    return visit_list(HINT_GET(stand_in->free), most, each, arg);
 }
 
 void
@@ -187,13 +209,19 @@ mi__held_count(const thread_heap_t *heap, unsigned class, size_t *held, size_t *
     const held_t *of_heap = HINT_GET(heap->held);
     *held = 0;
     *lent = 0;
-    if (of_heap == NULL) {
-        return;
+    if (of_heap != NULL) {
+        *held = HINT_GET(of_heap->lists[class].count);
+        *lent = visit_lent(HINT_GET(of_heap->stand_ins[class]), NULL, NULL);
     }
-    *held = HINT_GET(of_heap->lists[class].count);
-    const page_t *stand_in = HINT_GET(of_heap->stand_ins[class]);
-    if (stand_in != NULL) {
-        size_t most = (size_t)conf_get(held_bytes) / stand_in->block_size + 1;
-        *lent = count_blocks(HINT_GET(stand_in->free), most);
+}
+
+void
+mi__held_visit(const thread_heap_t *heap, void (*each)(block_t *block, void *arg), void *arg)
+{
+    const held_t *of_heap = HINT_GET(heap->held);
+    for (unsigned i = 0; of_heap != NULL && i < CLASS_COUNT; i++) {
+        const held_list_t *list = &of_heap->lists[i];
+        (void)visit_list(HINT_GET(list->first), HINT_GET(list->count), each, arg);
+        (void)visit_lent(HINT_GET(of_heap->stand_ins[i]), each, arg);
     }
 }

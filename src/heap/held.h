@@ -16,8 +16,8 @@
 
 #include "heap/thread_heap.h"
 
-// Takes a freed block of a page that another thread owns. Works for the heap of threads that have
-// none, too.
+// Takes a freed block of a page that another thread owns, for the thread's main `heap`. Works for the
+// heap of threads that have none, too.
 void mi__held_free(thread_heap_t *heap, page_t *page, block_t *block);
 
 // Lends the held blocks of `class`: returns the stand-in that now serves in front of `served`
@@ -31,6 +31,9 @@ page_t *mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *stand_i
 // Blocks of `class` that the heap holds back, and of those it lends the ones that nobody has taken
 // yet. Any thread; a guess (never a fault) while the thread works.
 void mi__held_count(const thread_heap_t *heap, unsigned class, size_t *held, size_t *lent);
+
+// Calls `each` for the blocks that mi__held_count counts. Any thread; a guess likewise.
+void mi__held_visit(const thread_heap_t *heap, void (*each)(block_t *block, void *arg), void *arg);
 
 // Sends all held blocks home.
 void mi__held_flush(thread_heap_t *heap);

@@ -5,8 +5,8 @@
 // its pages, a thread that needs a page may take one out of it, and a thread whose free lists a
 // page with it takes in what came home.
 //
-// Owns:        thread_heap_t.state, .next_orphan, .next_made; the list of all heaps; the stack of
-//              orphans
+// Owns:        thread_heap_t.state, .next_orphan, .next_made; the list of all heaps; the stacks of
+//              orphans, one for each subprocess
 // Threads:     any; lock-free
 // Invariants:  G1 a heap's owner-only fields are touched by the thread that holds it LIVE or
 //                 CLAIMED, and by no other
@@ -15,11 +15,15 @@
 #ifndef MI_HEAP_REGISTRY_H
 #define MI_HEAP_REGISTRY_H
 
-#include "heap/thread_heap.h"
+#include "heap/heap.h"
 
-// Gives the calling thread a heap, starting the library when this is the first. NULL when there is
-// no memory.
+// Gives the calling thread a main heap, in the main subprocess or in another, starting the library
+// when this is the first. NULL when there is no memory.
 MI_NODISCARD thread_heap_t *mi__registry_bind(void);
+MI_NODISCARD thread_heap_t *mi__registry_bind_in(subproc_t *subproc);
+
+// Makes a heap beside the thread's `main` one, LIVE, of no heap yet. NULL when there is no memory.
+MI_NODISCARD thread_heap_t *mi__registry_make(thread_heap_t *main);
 
 // The calling thread ends, or wants to be without a heap: its heap becomes an orphan. Does nothing
 // when it has none.
@@ -42,9 +46,19 @@ void mi__registry_after_fork(void);
 // Whether the heap has no thread just now.
 bool mi__registry_is_orphan(const thread_heap_t *heap);
 
+// Takes hold of a heap that is in state `from`, which then is `to`. False when it is in another.
+MI_NODISCARD bool mi__registry_claim(thread_heap_t *heap, uint32_t from, uint32_t to);
+// Ends a claim: the heap is LIVE or VACANT again, its thread's; or an orphan, when the caller let it
+// go.
+void mi__registry_unclaim(thread_heap_t *heap, uint32_t to);
+void mi__registry_let_go(thread_heap_t *heap);
+
+// The orphans of one subprocess become those of another.
+void mi__registry_move_orphans(subproc_t *from, subproc_t *to);
+
 // All heaps ever made: the first, and the one after `heap`; NULL at the end.
 thread_heap_t *mi__registry_first(void);
-// Heaps ever made, and those bound to a thread now.
+// Main heaps ever made, and those bound to a thread now.
 void mi__registry_count(size_t *made, size_t *live);
 // How often a heap was bound to a thread.
 uint64_t mi__registry_bound(void);

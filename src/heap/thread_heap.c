@@ -10,8 +10,10 @@
 #include "arena/purge.h"
 #include "base/check.h"
 #include "base/hooks.h"
+#include "heap/heap.h"
 #include "heap/held.h"
 #include "heap/registry.h"
+#include "heap/siblings.h"
 
 enum {
     SINGLETON_BEATS = 16, // a singleton weighs as much as this many refills
@@ -22,9 +24,10 @@ const page_t mi__page_none = {0};
 
 // Written to by nobody: every page in it is mi__page_none, which has no block to give.
 #define NONE ((page_t *)(uintptr_t)&mi__page_none)
-const thread_heap_t mi__thread_heap_none = {.serving = {[0 ... SERVING_COUNT - 1] = NONE}};
+#define NONE_HEAP ((thread_heap_t *)(uintptr_t)&mi__thread_heap_none)
+const thread_heap_t mi__thread_heap_none = {.main = NONE_HEAP, .serving = {[0 ... SERVING_COUNT - 1] = NONE}};
 
-MI_THREAD_LOCAL thread_heap_t *mi__thread_heap = (thread_heap_t *)(uintptr_t)&mi__thread_heap_none;
+MI_THREAD_LOCAL thread_heap_t *mi__thread_heap = NONE_HEAP;
 
 static bool
 is_none(const page_t *page)
@@ -33,8 +36,9 @@ is_none(const page_t *page)
 }
 
 void
-mi__thread_heap_init(thread_heap_t *heap)
+mi__thread_heap_init(thread_heap_t *heap, thread_heap_t *main)
 {
+    OWNER_SET(heap->main, main == NULL ? heap : main);
     for (size_t i = 0; i < SERVING_COUNT; i++) {
         heap->serving[i] = NONE;
     }
@@ -64,9 +68,8 @@ mi__thread_heap_serve(thread_heap_t *heap, unsigned class, page_t *page)
 }
 
 static void
-enqueue(thread_heap_t *heap, page_t *page)
+link_last(page_queue_t *queue, page_t *page)
 {
-    page_queue_t *queue = &heap->queues[page->class];
     page->next = NULL;
     page->prev = queue->last;
     if (queue->last != NULL) {
@@ -75,13 +78,11 @@ enqueue(thread_heap_t *heap, page_t *page)
         OWNER_SET(queue->first, page);
     }
     queue->last = page;
-    page->flags |= PAGE_QUEUED;
 }
 
 static void
-dequeue(thread_heap_t *heap, page_t *page)
+unlink_from(page_queue_t *queue, page_t *page)
 {
-    page_queue_t *queue = &heap->queues[page->class];
     if (page->prev != NULL) {
         page->prev->next = page->next;
     } else {
@@ -92,7 +93,28 @@ dequeue(thread_heap_t *heap, page_t *page)
     } else {
         queue->last = page->prev;
     }
+}
+
+static void
+enqueue(thread_heap_t *heap, page_t *page)
+{
+    link_last(&heap->queues[page->class], page);
+    page->flags |= PAGE_QUEUED;
+}
+
+static void
+dequeue(thread_heap_t *heap, page_t *page)
+{
+    unlink_from(&heap->queues[page->class], page);
     page->flags &= (uint16_t)~PAGE_QUEUED;
+}
+
+// A full page has got blocks back.
+static void
+leave_full(thread_heap_t *heap, page_t *page)
+{
+    page_clear_owner_flag(page, OWNER_FULL);
+    unlink_from(&heap->full, page);
 }
 
 static bool
@@ -112,6 +134,7 @@ settle(thread_heap_t *heap, page_t *page)
         enqueue(heap, page);
     } else {
         page_set_owner_flag(page, OWNER_FULL);
+        link_last(&heap->full, page);
     }
 }
 
@@ -138,7 +161,7 @@ mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page)
 void
 mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block)
 {
-    page_clear_owner_flag(page, OWNER_FULL);
+    leave_full(heap, page);
     (void)page_push_local(page, block);
     settle(heap, page);
 }
@@ -155,7 +178,7 @@ settle_drained(thread_heap_t *heap, page_t *page)
             mi__thread_heap_page_empty(heap, page);
         }
     } else if (has_room(page)) {
-        page_clear_owner_flag(page, OWNER_FULL);
+        leave_full(heap, page);
         settle(heap, page);
     }
 }
@@ -214,6 +237,80 @@ mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to
     return page;
 }
 
+static void
+add_counts(thread_heap_t *heap, thread_heap_t *to)
+{
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        OWNER_SET(to->granted[i], to->granted[i] + heap->granted[i]);
+        OWNER_SET(to->pages_made[i], to->pages_made[i] + heap->pages_made[i]);
+        OWNER_SET(heap->granted[i], 0);
+        OWNER_SET(heap->pages_made[i], 0);
+    }
+    OWNER_SET(to->singletons, to->singletons + heap->singletons);
+    OWNER_SET(to->singleton_bytes, to->singleton_bytes + heap->singleton_bytes);
+    OWNER_SET(heap->singletons, 0);
+    OWNER_SET(heap->singleton_bytes, 0);
+}
+
+// Moves the pages of one queue; those that are listed stay.
+static void
+move_queue(page_queue_t *queue, page_queue_t *to_queue, thread_heap_t *to)
+{
+    page_t *next;
+    for (page_t *page = queue->first; page != NULL; page = next) {
+        next = page->next;
+        if (mi__remote_move(page, &to->owner)) {
+            unlink_from(queue, page);
+            link_last(to_queue, page);
+        }
+    }
+}
+
+bool
+mi__thread_heap_merge(thread_heap_t *heap, thread_heap_t *to)
+{
+    mi__thread_heap_collect(heap);
+    bool empty = true;
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        move_queue(&heap->queues[i], &to->queues[i], to);
+        empty = empty && heap->queues[i].first == NULL;
+    }
+    move_queue(&heap->full, &to->full, to);
+    add_counts(heap, to);
+    return empty && heap->full.first == NULL;
+}
+
+static void
+wipe_queue(page_queue_t *queue)
+{
+    while (queue->first != NULL) {
+        page_t *page = queue->first;
+        unlink_from(queue, page);
+        mi__page_discard(page);
+    }
+}
+
+void
+mi__thread_heap_wipe(thread_heap_t *heap, thread_heap_t *to)
+{
+    ASSERT(heap->held == NULL && heap->kept == NULL);
+    // What came home lies in pages that go as well.
+    (void)mi__remote_drain(&heap->owner);
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        page_t *page = mi__thread_heap_serving(heap, i);
+        if (!is_none(page)) {
+            thread_heap_ungrant(heap, i, mi__page_ungrant(page));
+            mi__thread_heap_serve(heap, i, NONE);
+            mi__page_discard(page);
+        }
+        wipe_queue(&heap->queues[i]);
+    }
+    wipe_queue(&heap->full);
+    if (!thread_heap_is_none(to)) {
+        add_counts(heap, to);
+    }
+}
+
 // Fills the empty `free` list of a page that is pinned: from what its owner freed, else from fresh
 // blocks.
 static bool
@@ -257,7 +354,7 @@ next_page(thread_heap_t *heap, unsigned class, page_t *served)
     page = mi__registry_adopt_page(heap, class);
     if (page == NULL) {
         (void)mi__purge_poll(false);
-        page = mi__page_new(class, (uintptr_t)heap);
+        page = mi__page_new(class, (uintptr_t)heap, mi__heap_region(heap));
         OWNER_SET(heap->pages_made[class], heap->pages_made[class] + (page != NULL));
     }
     return page == NULL ? NULL : serve_first(heap, page);
@@ -288,31 +385,50 @@ ready_page(thread_heap_t *heap, unsigned class, page_t *serving)
     return is_page && refill_fresh(heap, page) ? page : next_page(heap, class, page);
 }
 
+// Rare work of the whole thread, whichever of its heaps the beat came from.
+static void
+rare_work(thread_heap_t *main)
+{
+    release_kept(main);
+    mi__thread_heap_drain(main);
+    if (unlikely(main->siblings != NULL)) {
+        mi__siblings_drain(main);
+    }
+    (void)mi__purge_poll(false);
+    mi__hooks.deferred_free(false);
+}
+
 static void
 count_beats(thread_heap_t *heap, uint32_t beats)
 {
     uint32_t before = heap->beat;
     heap->beat = before + beats;
     if (unlikely(before / HEAP_RARE_BEAT != heap->beat / HEAP_RARE_BEAT)) {
-        release_kept(heap);
-        mi__thread_heap_drain(heap);
-        (void)mi__purge_poll(false);
-        mi__hooks.deferred_free(false);
+        rare_work(heap->main);
     }
 }
 
+// The heap to allocate from: a fresh one instead of that of threads without one, the main one
+// instead of one whose heap is gone. NULL when there is no memory.
+static thread_heap_t *
+ready_heap(thread_heap_t *heap, uint32_t beats)
+{
+    if (unlikely(thread_heap_is_none(heap)) && (heap = mi__registry_bind()) == NULL) {
+        return NULL;
+    }
+    // Before the look at the heap: rare work takes notice of heaps that were deleted.
+    count_beats(heap, beats);
+    return likely(atomic_get_relaxed(&heap->heap) != NULL) ? heap : mi__siblings_forget(heap);
+}
+
 block_t *
-mi__thread_heap_alloc(size_t size, bool *zero)
+mi__thread_heap_alloc(thread_heap_t *heap, size_t size, bool *zero)
 {
     ASSERT(size <= BLOCK_MAX);
-    thread_heap_t *heap = mi__thread_heap;
-    if (unlikely(thread_heap_is_none(heap))) {
-        heap = mi__registry_bind();
-        if (heap == NULL) {
-            return NULL;
-        }
+    heap = ready_heap(heap, 1);
+    if (unlikely(heap == NULL)) {
+        return NULL;
     }
-    count_beats(heap, 1);
     page_t *page = ready_page(heap, sizeclass_of(size), thread_heap_page(heap, size));
     if (unlikely(page == NULL)) {
         return NULL;
@@ -322,16 +438,12 @@ mi__thread_heap_alloc(size_t size, bool *zero)
 }
 
 page_t *
-mi__thread_heap_singleton(size_t size, size_t align, bool *zero)
+mi__thread_heap_singleton(thread_heap_t *heap, size_t size, size_t align, bool *zero)
 {
-    thread_heap_t *heap = mi__thread_heap;
-    if (unlikely(thread_heap_is_none(heap))) {
-        heap = mi__registry_bind();
-        if (heap == NULL) {
-            return NULL;
-        }
+    heap = ready_heap(heap, SINGLETON_BEATS);
+    if (unlikely(heap == NULL)) {
+        return NULL;
     }
-    count_beats(heap, SINGLETON_BEATS);
     size_t slices = divide_up(size, SLICE_SIZE);
     page_t *page = heap->kept;
     if (page != NULL && page->slices == slices && align <= SLICE_SIZE) {
@@ -339,12 +451,13 @@ mi__thread_heap_singleton(size_t size, size_t align, bool *zero)
         mi__page_reuse_singleton(page);
         *zero = false;
     } else {
-        page = mi__page_new_singleton(size, align, zero);
+        page = mi__page_new_singleton(size, align, mi__heap_region(heap), zero);
         if (page == NULL) {
             return NULL;
         }
         heap->kept_slices = slices;
     }
+    mi__heap_list_singleton(atomic_get_relaxed(&heap->heap), page);
     OWNER_SET(heap->singletons, heap->singletons + 1);
     OWNER_SET(heap->singleton_bytes, heap->singleton_bytes + (page->slices << SLICE_SHIFT));
     return page;

@@ -2,25 +2,38 @@
 // thread_heap.h — the heap of one thread: for every size a page that serves it, and queues of the
 // others.
 //
-// A thread heap is bound to a thread at the thread's first allocation, handed over when the thread
-// ends (heap/registry.c), and never freed, so that its address stays good as an owner.
+// A thread has one for malloc, its main one, bound to it at its first allocation and handed over
+// when it ends (heap/registry.c), and others for the first-class heaps that it uses
+// (heap/siblings.c). None is ever freed, so that its address stays good as an owner.
 //
 // A page of the heap is in one of four states:
-//   serving in `serving`, pinned → full, partial (mi__thread_heap_collect) partial in its class's
-//   queue → serving, released when its last block comes home full in no queue, OWNER_FULL set →
-//   partial at the next free stood in behind a stand-in page (heap/held.c), pinned → serving
+//   | serving  | in `serving`, pinned                           | → full, partial              |
+//   | partial  | in its class's queue                           | → serving, released          |
+//   | full     | in the queue `full`, OWNER_FULL set            | → partial at the next free   |
+//   | stood in | behind a stand-in page (heap/held.c), pinned   | → serving                    |
 //
 // Owns:        thread_heap_t
 // Threads:     the thread that the heap is bound to, unless a function says otherwise
 // Invariants:  H1 every entry of `serving` is mi__page_none, a pinned page of this heap, or a
 //                 stand-in
 //              H2 the entries of one class are all the same page
-//              H3 a queued page has PAGE_QUEUED set, is not pinned, not full
-// Not here:    binding and handing over → heap/registry.h, foreign blocks → heap/held.h
+//              H3 a page in the queue of its class has PAGE_QUEUED set, is not pinned, not full
+//              H4 every page of the heap is in exactly one of the four states
+// Not here:    binding and handing over → heap/registry.h, foreign blocks → heap/held.h,
+//              first-class heaps → heap/heap.h
 #ifndef MI_HEAP_THREAD_HEAP_H
 #define MI_HEAP_THREAD_HEAP_H
 
 #include "page/remote.h"
+
+// Who holds a thread heap; heap/registry.c has the steps between these.
+enum {
+    HEAP_LIVE,    // its thread
+    HEAP_ORPHAN,  // nobody: its thread has ended
+    HEAP_CLAIMED, // whoever claimed it, for a moment
+    HEAP_DEAD,    // nobody, for good: it was held when the process forked
+    HEAP_VACANT,  // its thread, but it belongs to no heap
+};
 
 enum {
     // `serving` has an entry for each granule count up to SMALL_MAX, then one for each class above.
@@ -35,6 +48,8 @@ typedef struct page_queue_t {
 } page_queue_t;
 
 struct held_t;
+struct heap_t;
+struct siblings_t;
 
 typedef struct thread_heap_t {
     // [atomic: any thread] its address is the heap's: the owner word of pages is compared with the
@@ -42,21 +57,28 @@ typedef struct thread_heap_t {
     owner_t owner;
     _Atomic(uint32_t) state;                     // heap/registry.c
     _Atomic(struct thread_heap_t *) next_orphan; // heap/registry.c
+    _Atomic(struct heap_t *) heap;               // whose blocks these are; NULL while vacant
     // [constant after init]
+    struct thread_heap_t *main;      // the thread's heap for malloc: perhaps itself; [hint] to others
     struct thread_heap_t *next_made; // all heaps ever made
+    // [constant while it belongs to one heap]
+    struct thread_heap_t *next_of_heap; // heap/heap.c
 
     // [owner only]
     MI_ALIGNED(64) page_t *serving[SERVING_COUNT];
     page_queue_t queues[CLASS_COUNT];
-    uint64_t granted
-        [CLASS_COUNT]; // blocks put on `free` lists since the start: allocations, but for those still on them
-    page_t *kept;      // a retired singleton, for the next one of its size; or NULL
-    size_t kept_slices;               // slices of the singleton made last: what is worth keeping
-    uint64_t singletons;              // singletons handed out since the start
-    uint64_t singleton_bytes;         // and their bytes
-    uint64_t pages_made[CLASS_COUNT]; // since the start
-    struct held_t *held;              // foreign blocks; NULL until the first
-    uint32_t beat;                    // slow-path calls
+    page_queue_t full;
+    // Blocks put on `free` lists since the start: allocations, but for those still on them.
+    uint64_t granted[CLASS_COUNT];
+    uint64_t pages_made[CLASS_COUNT];   // since the start
+    page_t *kept;                       // a retired singleton, for the next one of its size; or NULL
+    size_t kept_slices;                 // slices of the singleton made last: what is worth keeping
+    uint64_t singletons;                // singletons handed out since the start
+    uint64_t singleton_bytes;           // and their bytes
+    struct held_t *held;                // foreign blocks; NULL until the first
+    uint32_t beat;                      // slow-path calls
+    struct siblings_t *siblings;        // of a main heap: the thread's others; NULL until the first
+    struct thread_heap_t *next_sibling; // of the others: the next of the same thread
 } thread_heap_t;
 
 _Static_assert(offsetof(thread_heap_t, owner) == 0, "an owner word is compared with the heap's address");
@@ -66,7 +88,8 @@ _Static_assert(offsetof(thread_heap_t, owner) == 0, "an owner word is compared w
 extern MI_HIDDEN const page_t mi__page_none;
 extern MI_HIDDEN const thread_heap_t mi__thread_heap_none;
 
-// The calling thread's heap; never NULL.
+// The calling thread's heap that malloc uses: its main one, unless the program chose another; never
+// NULL.
 extern MI_HIDDEN MI_THREAD_LOCAL thread_heap_t *mi__thread_heap;
 
 static inline size_t
@@ -94,17 +117,34 @@ thread_heap_is_none(const thread_heap_t *heap)
     return heap == &mi__thread_heap_none;
 }
 
-// A block for `size` (at most BLOCK_MAX) when the serving page has none at hand. Binds a heap to
-// the thread when it has none. NULL when there is no memory. `*zero` tells whether all but the
-// block's first word is zero.
-MI_NODISCARD block_t *mi__thread_heap_alloc(size_t size, bool *zero);
+// The thread heap that a page's owner word names.
+static inline thread_heap_t *
+page_thread_heap(uintptr_t word)
+{
+    return (thread_heap_t *)(word & ~(uintptr_t)OWNER_FLAGS); // NOLINT(performance-no-int-to-ptr)
+}
+
+// True when the calling thread may touch the owner-only fields of `owner`, one of its heaps.
+static inline bool
+thread_heap_is_mine(const thread_heap_t *owner)
+{
+    // relaxed: the thread wrote both itself where they say yes. A heap that just took over the page
+    // may show no `main` yet, and one that is changing hands is not taken for one's own.
+    return HINT_GET(owner->main) == mi__thread_heap->main && atomic_get_relaxed(&owner->state) == HEAP_LIVE;
+}
+
+// A block for `size` (at most BLOCK_MAX) when the serving page of `heap`, one of the thread's own,
+// has none at hand. Binds a heap to the thread when `heap` is that of threads without one. NULL when
+// there is no memory. `*zero` tells whether all but the block's first word is zero.
+MI_NODISCARD block_t *mi__thread_heap_alloc(thread_heap_t *heap, size_t size, bool *zero);
 
 // A singleton with at least `size` bytes at a multiple of `align`, counted. Binds a heap like
 // mi__thread_heap_alloc. NULL when there is no memory. `*zero` tells whether all of it is zero.
-MI_NODISCARD page_t *mi__thread_heap_singleton(size_t size, size_t align, bool *zero);
+MI_NODISCARD page_t *mi__thread_heap_singleton(thread_heap_t *heap, size_t size, size_t align, bool *zero);
 
-// Takes back a singleton that the thread has retired: it is released, or kept when it is of the size
-// that the thread made last. Works for the heap of threads that have none, too.
+// Takes back a singleton that the thread has retired: it is released, or kept by the thread's main
+// `heap` when it is of the size that this one made last. Works for the heap of threads that have
+// none, too.
 void mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page);
 
 // The last block of a queued page of this heap came home.
@@ -124,8 +164,16 @@ void mi__thread_heap_collect(thread_heap_t *heap);
 // it to `to`, the caller's own. NULL when there is none, or it is on the move just now.
 MI_NODISCARD page_t *mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to);
 
-// Sets up the fields of a fresh, zeroed heap.
-void mi__thread_heap_init(thread_heap_t *heap);
+// Moves the pages of `heap`, and what it has counted, to another of the same thread. False when some
+// page could not be moved: it is listed just now. The thread holds both.
+MI_NODISCARD bool mi__thread_heap_merge(thread_heap_t *heap, thread_heap_t *to);
+
+// Releases all pages of `heap` with the blocks that live in them; nobody frees any of them
+// meanwhile. What it has counted is added to `to`, the calling thread's main one if it has any.
+void mi__thread_heap_wipe(thread_heap_t *heap, thread_heap_t *to);
+
+// Sets up the fields of a fresh, zeroed heap; `main` is NULL for a main one.
+void mi__thread_heap_init(thread_heap_t *heap, thread_heap_t *main);
 
 // Counts blocks that were granted to the serving page, for the statistics.
 static inline void

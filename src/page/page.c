@@ -52,12 +52,12 @@ page_from_run(const slice_run_t *run, size_t slices)
 }
 
 page_t *
-mi__page_new(unsigned class, uintptr_t owner)
+mi__page_new(unsigned class, uintptr_t owner, region_t *only)
 {
     ASSERT((owner & OWNER_FLAGS) == 0);
     slice_run_t run;
     size_t slices = sizeclass_page_slices(class);
-    if (!mi__slices_claim(slices, SLICE_SIZE, NULL, &run)) {
+    if (!mi__slices_claim(slices, SLICE_SIZE, only, &run)) {
         return NULL;
     }
     page_t *page = page_from_run(&run, slices);
@@ -74,11 +74,11 @@ mi__page_new(unsigned class, uintptr_t owner)
 }
 
 page_t *
-mi__page_new_singleton(size_t size, size_t align, bool *zero)
+mi__page_new_singleton(size_t size, size_t align, region_t *only, bool *zero)
 {
     slice_run_t run;
     size_t slices = divide_up(size, SLICE_SIZE);
-    if (!mi__slices_claim(slices, size_max(align, SLICE_SIZE), NULL, &run)) {
+    if (!mi__slices_claim(slices, size_max(align, SLICE_SIZE), only, &run)) {
         return NULL;
     }
     page_t *page = page_from_run(&run, slices);
@@ -103,6 +103,13 @@ mi__page_release(page_t *page)
         set_owner(page, 0);
     }
     mi__slices_release(page->start, page->slices);
+}
+
+void
+mi__page_discard(page_t *page)
+{
+    page->used = 0;
+    mi__page_release(page);
 }
 
 bool

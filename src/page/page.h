@@ -28,7 +28,7 @@ typedef struct block_t {
 // freed the short way.
 enum {
     OWNER_REDIRECT = 1,  // an inner slice: the rest of the word is the head descriptor
-    OWNER_FULL = 2,      // in no queue: the next free must put it back
+    OWNER_FULL = 2,      // not in its class's queue: the next free must put it there
     OWNER_INTERIOR = 4,  // blocks were handed out by an address inside of them
     OWNER_SINGLETON = 8, // one block, no owner: whoever frees it releases it
     OWNER_FLAGS = 15,
@@ -53,7 +53,7 @@ struct page_t {
     uint32_t reserved; // blocks that fit
     uint16_t class;
     uint16_t flags;
-    page_t *next; // in a queue of the owner
+    page_t *next; // in a queue of the owner, or in the list of the holder
     page_t *prev;
     uint32_t block_size; // bytes; 0 for a singleton
     uint32_t spare;
@@ -64,22 +64,28 @@ struct page_t {
     // [constant while the page lives]
     char *start;
     size_t slices; // [owner only] a singleton may grow and shrink
+    // [lock: of the heap that lists it, heap/heap.c] of a singleton: what it belongs to, or NULL
+    _Atomic(void *) holder;
 };
 
 _Static_assert(sizeof(page_t) <= DESCRIPTOR_SIZE, "a page descriptor fits into its slot");
 _Static_assert(offsetof(page_t, thread_free) == 64, "what others write has a cache line of its own");
 
-// A page of `class` for the owner at the address `owner`; not pinned, no blocks threaded. NULL when
-// there is no memory.
-MI_NODISCARD page_t *mi__page_new(unsigned class, uintptr_t owner);
+// A page of `class` for the owner at the address `owner`; not pinned, no blocks threaded. In the
+// region `only`, or, when that is NULL, wherever there is room. NULL when there is no memory.
+MI_NODISCARD page_t *mi__page_new(unsigned class, uintptr_t owner, region_t *only);
 
 // A page with one block of at least `size` bytes whose address is a multiple of `align` (a power of
-// two). NULL when there is no memory. `*zero` tells whether the block is all zero.
-MI_NODISCARD page_t *mi__page_new_singleton(size_t size, size_t align, bool *zero);
+// two), placed like mi__page_new's. NULL when there is no memory. `*zero` tells whether the block is
+// all zero.
+MI_NODISCARD page_t *mi__page_new_singleton(size_t size, size_t align, region_t *only, bool *zero);
 
 // Gives the page's slices back. Owned pages: used = 0 and nothing on its way home
 // (remote_is_quiet).
 void mi__page_release(page_t *page);
+
+// The same, with the blocks that are out, which nobody may use or free any more.
+void mi__page_discard(page_t *page);
 
 // Takes a singleton out of use, from any thread; its slices stay claimed until it is released, or
 // used again. False when another thread was faster, that is, on a double free.

@@ -114,6 +114,12 @@ mi__remote_unlist(page_t *page)
     return next;
 }
 
+const block_t *
+mi__remote_first(page_t *page)
+{
+    return blocks_of(atomic_get_relaxed(&page->thread_free));
+}
+
 bool
 mi__remote_is_quiet(page_t *page)
 {

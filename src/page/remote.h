@@ -37,6 +37,9 @@ page_t *mi__remote_drain(owner_t *owner);
 // of the drained list.
 page_t *mi__remote_unlist(page_t *page);
 
+// The first of the blocks on thread_free. Any thread; a guess, whose links may be followed with care.
+const block_t *mi__remote_first(page_t *page);
+
 // True when nothing is on its way: a page without blocks out may be released.
 bool mi__remote_is_quiet(page_t *page);
 

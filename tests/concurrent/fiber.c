@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { STACK_BYTES = 64 * 1024, OWN_BYTES = 8 };
+enum { STACK_BYTES = 64 * 1024, PRIVATES = 4 };
 
 // Saves the callee's registers and the stack pointer, and takes over those of another coroutine.
 void fiber_switch(void **save, void *load) __attribute__((visibility("hidden")));
@@ -49,7 +49,7 @@ typedef struct fiber_t {
     void *sp;
     void (*function)(void);
     bool ended;
-    char own[OWN_BYTES]; // its copy of the private variable
+    void *own[PRIVATES]; // its copies of the private variables
 } fiber_t;
 
 static fiber_t fibers[FIBERS];
@@ -57,9 +57,8 @@ static char *stacks;
 static void *outside_sp;
 static unsigned running;
 static bool inside;
-static char nothing;
-static void *private_at = &nothing;
-static size_t private_size;
+static void **privates[PRIVATES];
+static unsigned privates_used;
 
 static char *
 stack_end(unsigned index)
@@ -80,33 +79,31 @@ fiber_init(void)
 void
 fiber_reset(void)
 {
-    private_at = &nothing;
-    private_size = 0;
+    privates_used = 0;
     for (unsigned i = 0; i < FIBERS; i++) {
         fibers[i].ended = true;
     }
 }
 
 void
-explore_private(void *p, size_t size)
+explore_private(void **p)
 {
-    if (size > OWN_BYTES) {
-        fprintf(stderr, "explore: the private variable is too large\n");
+    if (privates_used == PRIVATES) {
+        fprintf(stderr, "explore: too many private variables\n");
         exit(2);
     }
-    private_at = p;
-    private_size = size;
     for (unsigned i = 0; i < FIBERS; i++) {
-        memcpy(fibers[i].own, p, size);
+        fibers[i].own[privates_used] = *p;
     }
+    privates[privates_used++] = p;
 }
 
 static void
 swap_private(unsigned from, unsigned to)
 {
-    if (from != to) {
-        memcpy(fibers[from].own, private_at, private_size);
-        memcpy(private_at, fibers[to].own, private_size);
+    for (unsigned i = 0; from != to && i < privates_used; i++) {
+        fibers[from].own[i] = *privates[i];
+        *privates[i] = fibers[to].own[i];
     }
 }
 
@@ -183,7 +180,12 @@ fiber_is_stack(const void *p)
 bool
 fiber_is_private(const void *p)
 {
-    return p == private_at;
+    for (unsigned i = 0; i < privates_used; i++) {
+        if (p == privates[i]) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // Only what is in use of a stack is kept.
@@ -196,7 +198,7 @@ stack_used(unsigned index)
 size_t
 fiber_save_size(void)
 {
-    size_t size = sizeof fibers + OWN_BYTES;
+    size_t size = sizeof fibers + PRIVATES * sizeof(void *);
     for (unsigned i = 1; i < FIBERS; i++) {
         size += stack_used(i);
     }
@@ -209,8 +211,10 @@ fiber_save(void *p)
     char *to = p;
     memcpy(to, fibers, sizeof fibers);
     to += sizeof fibers;
-    memcpy(to, private_at, private_size);
-    to += OWN_BYTES;
+    for (unsigned i = 0; i < privates_used; i++) {
+        memcpy(to + i * sizeof(void *), privates[i], sizeof(void *));
+    }
+    to += PRIVATES * sizeof(void *);
     for (unsigned i = 1; i < FIBERS; i++) {
         size_t used = stack_used(i);
         memcpy(to, stack_end(i) - used, used);
@@ -224,8 +228,10 @@ fiber_restore(const void *p)
     const char *from = p;
     memcpy(fibers, from, sizeof fibers);
     from += sizeof fibers;
-    memcpy(private_at, from, private_size);
-    from += OWN_BYTES;
+    for (unsigned i = 0; i < privates_used; i++) {
+        memcpy(privates[i], from + i * sizeof(void *), sizeof(void *));
+    }
+    from += PRIVATES * sizeof(void *);
     for (unsigned i = 1; i < FIBERS; i++) {
         size_t used = stack_used(i);
         memcpy(stack_end(i) - used, from, used);

@@ -2,7 +2,7 @@
 // test_registry.c — threads that come and go while others free their blocks: every interleaving of
 // bind, leave, tell, adopt and claim.
 // sources: base/config.c base/hooks.c page/page.c page/remote.c heap/thread_heap.c heap/registry.c
-// sources: heap/held.c alloc/alloc.c alloc/free.c
+// sources: heap/held.c heap/heap.c heap/siblings.c alloc/alloc.c alloc/free.c
 //
 // All of the library above the arena is real; the arena below is a few slices that are claimed one
 // after the other and never again. Blocks are 4 KiB, so that a page has few of them. Threads
@@ -15,6 +15,7 @@
 #include "arena/meta.h"
 #include "arena/purge.h"
 #include "base/hooks.h"
+#include "heap/siblings.h"
 #include "os/os.h"
 
 enum { SLICES = 8, BLOCKS = 12, BLOCK_SIZE = 4096, HEAPS = 8 };
@@ -335,7 +336,8 @@ name_heap(thread_heap_t *heap, const char *pending, const char *state, const cha
 static void
 set_up(unsigned orphans)
 {
-    explore_private(&mi__thread_heap, sizeof mi__thread_heap);
+    explore_private((void **)&mi__thread_heap);
+    explore_private((void **)&mi__siblings_last);
     char *pool = explore_alloc((size_t)(SLICES + 1) * SLICE_SIZE);
     slices = (char *)align_up((uintptr_t)pool, SLICE_SIZE);
     descriptors = explore_alloc(SLICES * sizeof(page_t));

@@ -173,6 +173,18 @@ fresh_zeroed_memory_is_not_touched(void)
 
 // ---- failure --------------------------------------------------------------------------------
 
+static void *
+slow(size_t size)
+{
+    return mi__alloc_slow(size, mi__thread_heap);
+}
+
+static void *
+zeroed_slow(size_t size)
+{
+    return mi__alloc_zeroed_slow(size, mi__thread_heap);
+}
+
 static void
 impossible_sizes_fail_cleanly(void)
 {
@@ -187,7 +199,7 @@ impossible_sizes_fail_cleanly(void)
                                    (size_t)1 << 62,
                                    (size_t)1 << 48};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        void *(*calls[])(size_t) = {mi__alloc, mi__alloc_zeroed, mi__alloc_slow, mi__alloc_zeroed_slow};
+        void *(*calls[])(size_t) = {mi__alloc, mi__alloc_zeroed, slow, zeroed_slow};
         for (size_t k = 0; k < 4; k++) {
             errno = 0;
             failures.count = 0;

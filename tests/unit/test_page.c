@@ -30,7 +30,7 @@ release_singleton(page_t *page)
 static page_t *
 new_page(unsigned class)
 {
-    page_t *page = mi__page_new(class, (uintptr_t)&owner);
+    page_t *page = mi__page_new(class, (uintptr_t)&owner, NULL);
     check(page != NULL);
     return page;
 }
@@ -456,7 +456,7 @@ blocks_are_found_from_inside(void)
 static page_t *
 new_singleton(size_t size, size_t align, bool *zero)
 {
-    page_t *page = mi__page_new_singleton(size, align, zero);
+    page_t *page = mi__page_new_singleton(size, align, NULL, zero);
     check(page != NULL);
     check(is_aligned(page->start, align));
     check(is_aligned(page->start, SLICE_SIZE));
@@ -620,7 +620,7 @@ of_many_releases_one_wins(void)
     }
     for (unsigned i = 0; i < 300; i++) {
         bool zero;
-        contested = mi__page_new_singleton(100000, 16, &zero);
+        contested = mi__page_new_singleton(100000, 16, NULL, &zero);
         check(contested != NULL);
         pthread_barrier_wait(&barrier);
         pthread_barrier_wait(&barrier);
@@ -667,13 +667,13 @@ no_memory_is_a_clean_failure(void)
     start();
     limit_to(RLIMIT_DATA, data_bytes());
     size_t made = 0;
-    while (mi__page_new(CLASS_COUNT - 1, (uintptr_t)&other) != NULL) {
+    while (mi__page_new(CLASS_COUNT - 1, (uintptr_t)&other, NULL) != NULL) {
         check(++made < 100);
     }
     bool zero;
-    check(mi__page_new_singleton(10 * MIB, 16, &zero) == NULL);
-    check(mi__page_new_singleton(PTRDIFF_MAX, 16, &zero) == NULL);
-    check(mi__page_new_singleton(1, (size_t)1 << 61, &zero) == NULL);
+    check(mi__page_new_singleton(10 * MIB, 16, NULL, &zero) == NULL);
+    check(mi__page_new_singleton(PTRDIFF_MAX, 16, NULL, &zero) == NULL);
+    check(mi__page_new_singleton(1, (size_t)1 << 61, NULL, &zero) == NULL);
     unlimit(RLIMIT_DATA);
     (void)new_page(CLASS_COUNT - 1);
     (void)new_singleton(10 * MIB, 16, &zero);

@@ -26,7 +26,7 @@ start(void)
 static page_t *
 page_given_out(size_t size)
 {
-    page_t *page = mi__page_new(sizeclass_of(size), (uintptr_t)&owner);
+    page_t *page = mi__page_new(sizeclass_of(size), (uintptr_t)&owner, NULL);
     check(page != NULL);
     page_pin(page);
     block_count = 0;

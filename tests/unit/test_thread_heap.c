@@ -28,7 +28,7 @@ take(size_t size)
         return page_pop(page, page->free);
     }
     bool zero;
-    block_t *block = mi__thread_heap_alloc(size, &zero);
+    block_t *block = mi__thread_heap_alloc(mi__thread_heap, size, &zero);
     check(block != NULL);
     check(!zero || is_zero(block + 1, sizeclass_block_size(sizeclass_of(size)) - sizeof *block));
     return block;
@@ -150,7 +150,7 @@ an_entry_of_serving_is_its_class_only(void)
     (void)start();
     static MI_ALIGNED(64) thread_heap_t heap;
     static page_t pages[CLASS_COUNT];
-    mi__thread_heap_init(&heap);
+    mi__thread_heap_init(&heap, NULL);
     for (unsigned class = 0; class < CLASS_COUNT; class += 1) {
         mi__thread_heap_serve(&heap, class, &pages[class]);
     }
@@ -172,7 +172,7 @@ the_first_block_binds_a_heap(void)
 {
     mi__conf.region_bytes_log2 = 30;
     bool zero;
-    block_t *block = mi__thread_heap_alloc(100, &zero);
+    block_t *block = mi__thread_heap_alloc(mi__thread_heap, 100, &zero);
     check(block != NULL && zero);
     check(!thread_heap_is_none(mi__thread_heap));
     check_equal(page_owner(mi__page_of(block)), (uintptr_t)mi__thread_heap);
@@ -519,7 +519,7 @@ static page_t *
 singleton(size_t size)
 {
     bool zero;
-    page_t *page = mi__thread_heap_singleton(size, SLICE_SIZE, &zero);
+    page_t *page = mi__thread_heap_singleton(mi__thread_heap, size, SLICE_SIZE, &zero);
     check(page != NULL);
     return page;
 }
@@ -576,7 +576,7 @@ other_sizes_and_large_ones_are_not_kept(void)
     check(heap->kept == second);
     // Nor does what is kept serve where more alignment is asked, or a thread without a heap keep any.
     bool zero;
-    check(mi__thread_heap_singleton(200000, (size_t)1 << 20, &zero) != second);
+    check(mi__thread_heap_singleton(mi__thread_heap, 200000, (size_t)1 << 20, &zero) != second);
     page_t *third = singleton(200000);
     check(mi__page_retire_singleton(third));
     mi__thread_heap_return_singleton((thread_heap_t *)(uintptr_t)&mi__thread_heap_none, third);
@@ -642,11 +642,11 @@ no_memory_leaves_the_heap_in_order(void)
     limit_to(RLIMIT_DATA, data_bytes());
     size_t count = 1;
     bool zero;
-    while ((blocks[count] = mi__thread_heap_alloc(4000, &zero)) != NULL) {
+    while ((blocks[count] = mi__thread_heap_alloc(mi__thread_heap, 4000, &zero)) != NULL) {
         check(++count < BLOCKS_MAX);
     }
-    check(mi__thread_heap_alloc(4000, &zero) == NULL);
-    check(mi__thread_heap_alloc(50000, &zero) == NULL);
+    check(mi__thread_heap_alloc(mi__thread_heap, 4000, &zero) == NULL);
+    check(mi__thread_heap_alloc(mi__thread_heap, 50000, &zero) == NULL);
     (void)check_heap(heap);
     // What is freed serves again.
     if (count > 1) {
