@@ -63,14 +63,17 @@ unlink_singleton(heap_t *heap, page_t *page)
     if (page->next != NULL) {
         page->next->prev = page->prev;
     }
-    atomic_set_relaxed(&page->holder, NULL);
+    // release: we are done with the page; pairs with the acquire in mi__heap_unlist_singleton, after
+    // which it is released.
+    atomic_set_release(&page->holder, NULL);
 }
 
 void
 mi__heap_unlist_singleton(page_t *page)
 {
-    // The holder changes when its heap is deleted, under its lock.
-    for (heap_t *heap; (heap = atomic_get_relaxed(&page->holder)) != NULL;) {
+    // The holder changes when its heap is deleted, under its lock. acquire: pairs with the release in
+    // unlink_singleton.
+    for (heap_t *heap; (heap = atomic_get_acquire(&page->holder)) != NULL;) {
         spin_lock(&heap->lock);
         if (atomic_get_relaxed(&page->holder) == heap) {
             unlink_singleton(heap, page);
@@ -210,14 +213,15 @@ static bool
 claim_to_wipe(thread_heap_t *at)
 {
     for (;;) {
-        if (mi__registry_claim(at, HEAP_LIVE, HEAP_CLAIMED) ||
-            mi__registry_claim(at, HEAP_ORPHAN, HEAP_CLAIMED)) {
-            return true;
-        }
-        if (atomic_get_relaxed(&at->state) == HEAP_DEAD) {
+        uint32_t state = atomic_get_relaxed(&at->state);
+        if (state == HEAP_DEAD) {
             return false;
         }
-        mi__os_yield();
+        if (state == HEAP_CLAIMED) {
+            mi__os_yield();
+        } else if (mi__registry_claim(at, state, HEAP_CLAIMED)) {
+            return true;
+        }
     }
 }
 

@@ -220,14 +220,18 @@ mi__siblings_leave(thread_heap_t *main)
     thread_heap_t *at = main->siblings == NULL ? NULL : main->siblings->first;
     while (at != NULL) {
         uint32_t state = atomic_get_relaxed(&at->state);
-        if (state == HEAP_LIVE && tidy(at, main, mi__thread_heap_collect)) {
-            // Only its own thread and those that destroy its heap look at one that is LIVE.
+        if (state == HEAP_CLAIMED) {
+            mi__os_yield();
+            continue;
+        }
+        if (state == HEAP_LIVE) {
+            if (!tidy(at, main, mi__thread_heap_collect)) {
+                continue;
+            }
+            // It may be vacant now, or somebody destroys its heap.
             if (mi__registry_claim(at, HEAP_LIVE, HEAP_CLAIMED)) {
                 mi__registry_let_go(at);
             }
-        } else if (state == HEAP_LIVE || state == HEAP_CLAIMED) {
-            mi__os_yield();
-            continue;
         }
         at = at->next_sibling;
     }

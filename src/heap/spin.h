@@ -22,7 +22,9 @@ spin_lock(spin_t *lock)
 {
     // acquire: what the last holder did; pairs with the release in spin_unlock.
     while (atomic_exchange_acquire(&lock->taken, 1) != 0) {
-        mi__os_yield();
+        while (atomic_get_relaxed(&lock->taken) != 0) {
+            mi__os_yield();
+        }
     }
 }
 

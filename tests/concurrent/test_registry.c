@@ -4,149 +4,15 @@
 // sources: base/config.c base/hooks.c page/page.c page/remote.c heap/thread_heap.c heap/registry.c
 // sources: heap/held.c heap/heap.c heap/siblings.c alloc/alloc.c alloc/free.c
 //
-// All of the library above the arena is real; the arena below is a few slices that are claimed one
-// after the other and never again. Blocks are 4 KiB, so that a page has few of them. Threads
-// without a heap free, too: as a thread does whose heap is another's by now.
-#include "heap/registry.h"
+// All of the library above the arena is real; the arena is that of fake_arena.h. Blocks are 4 KiB, so
+// that a page has few of them. Threads without a heap free, too: as a thread does whose heap is
+// another's by now.
+#include "fake_arena.h"
 
-#include "explore.h"
-
-#include "alloc/fast.h"
-#include "arena/meta.h"
-#include "arena/purge.h"
-#include "base/hooks.h"
-#include "heap/siblings.h"
-#include "os/os.h"
-
-enum { SLICES = 8, BLOCKS = 12, BLOCK_SIZE = 4096, HEAPS = 8 };
-
-static char *slices;
-static page_t *descriptors;
-static _Atomic(unsigned) slices_claimed;
-static bool released[SLICES];
+enum { BLOCKS = 12, HEAPS = 8 };
 
 // Blocks that the program has. Each is written by who frees it before, and by who gets it after.
 static uintptr_t *blocks[BLOCKS];
-
-// ---- the arena and the system -----------------------------------------------------------------------------
-
-region_first_t mi__region_first;
-
-void
-mi__check_failed(const char *cond, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    explore_expect(false, cond);
-    __builtin_unreachable();
-}
-
-bool
-mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run)
-{
-    (void)align;
-    explore_expect(only == NULL, "no heap is bound to a region");
-    unsigned slice = atomic_add_relaxed(&slices_claimed, (unsigned)count);
-    explore_expect(slice + count <= SLICES, "the test has slices enough");
-    *run = (slice_run_t){
-        .descriptor = &descriptors[slice], .start = slices + (size_t)slice * SLICE_SIZE, .zero = true};
-    return true;
-}
-
-void
-mi__slices_release(char *start, size_t count)
-{
-    size_t slice = (size_t)(start - slices) / SLICE_SIZE;
-    explore_expect(count == 1, "a page has one slice here");
-    explore_expect(!released[slice], "a page is released once");
-    released[slice] = true;
-    explore_retire(start, SLICE_SIZE);
-    explore_retire(&descriptors[slice], sizeof(page_t));
-}
-
-bool
-mi__slices_claim_behind(char *start, size_t count, size_t more)
-{
-    (void)start;
-    (void)count;
-    (void)more;
-    return false;
-}
-
-page_t *
-mi__region_descriptor(const void *p)
-{
-    return &descriptors[(size_t)((const char *)p - slices) / SLICE_SIZE];
-}
-
-bool
-mi__region_reserves(const void *p)
-{
-    return (size_t)((const char *)p - slices) < (size_t)SLICES * SLICE_SIZE;
-}
-
-bool
-mi__region_init(void)
-{
-    return true;
-}
-
-size_t
-mi__purge_poll(bool force)
-{
-    (void)force;
-    return 0;
-}
-
-void
-mi__purge_after_fork(void)
-{
-}
-
-void
-mi__front_first_use(void)
-{
-}
-
-static bool started;
-
-void
-mi__os_init(void)
-{
-    started = true;
-}
-
-void *
-mi__meta_alloc(size_t size)
-{
-    explore_expect(started, "nothing is allocated before the start");
-    return explore_alloc(size);
-}
-
-size_t
-mi__os_page_size(void)
-{
-    return BLOCK_SIZE;
-}
-
-void
-mi__os_thread_on_exit(void *arg)
-{
-    (void)arg;
-}
-
-bool
-mi__os_thread_exit_init(void (*at_exit)(void *arg))
-{
-    (void)at_exit;
-    return true;
-}
-
-void
-mi__os_yield(void)
-{
-    explore_wait();
-}
 
 // ---- what the threads do ----------------------------------------------------------------------------------
 
@@ -336,28 +202,8 @@ name_heap(thread_heap_t *heap, const char *pending, const char *state, const cha
 static void
 set_up(unsigned orphans)
 {
-    explore_private((void **)&mi__thread_heap);
-    explore_private((void **)&mi__siblings_last);
-    char *pool = explore_alloc((size_t)(SLICES + 1) * SLICE_SIZE);
-    slices = (char *)align_up((uintptr_t)pool, SLICE_SIZE);
-    descriptors = explore_alloc(SLICES * sizeof(page_t));
-    mi__region_first = (region_first_t){.base = (uintptr_t)slices,
-                                        .descriptors = (uintptr_t)descriptors,
-                                        .committed = (size_t)SLICES * SLICE_SIZE};
+    fake_arena_init();
     mi__conf.held_bytes = 0;
-    static const char *const page_names[][3] = {
-        {"page 0's thread_free", "page 0's pending_next", "page 0"},
-        {"page 1's thread_free", "page 1's pending_next", "page 1"},
-        {"page 2's thread_free", "page 2's pending_next", "page 2"},
-    };
-    for (unsigned i = 0; i < 3; i++) {
-        explore_name(&descriptors[i].thread_free, 8, page_names[i][0]);
-        explore_name(&descriptors[i].pending_next, 8, page_names[i][1]);
-        explore_name(&descriptors[i], sizeof(page_t), page_names[i][2]);
-    }
-    for (unsigned i = 0; i < SLICES; i++) {
-        explore_ordered(&descriptors[i].pending_next, 8);
-    }
     thread_heap_t *heaps[HEAPS];
     for (unsigned i = 0; i < orphans; i++) {
         bind();
