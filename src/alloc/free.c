@@ -27,23 +27,31 @@ free_singleton(page_t *page, void *p, uintptr_t word)
     }
 }
 
-// A block of a page that has an owner, by its head descriptor.
+// A block of a plain page: another thread's, or of a first-class heap of this one.
 static void
-free_block(page_t *page, void *p, uintptr_t word)
+free_plain(thread_heap_t *owner, page_t *page, void *block)
 {
-    thread_heap_t *owner = page_thread_heap(word);
-    void *block = (word & OWNER_INTERIOR) != 0 ? mi__page_block_of(page, p) : p;
     if (!thread_heap_is_mine(owner)) {
         mi__held_free(mi__thread_heap->main, page, block);
-    } else if ((word & OWNER_FULL) != 0) {
-        mi__thread_heap_free_full(owner, page, block);
     } else if (page_push_local(page, block)) {
         mi__thread_heap_page_empty(owner, page);
     }
 }
 
-void
-mi__free_other(void *p, page_t *page, uintptr_t word)
+static void
+free_block(page_t *page, void *p, uintptr_t word)
+{
+    thread_heap_t *owner = page_thread_heap(word);
+    void *block = (word & OWNER_INTERIOR) != 0 ? mi__page_block_of(page, p) : p;
+    if ((word & OWNER_FULL) != 0 && thread_heap_is_mine(owner)) {
+        mi__thread_heap_free_full(owner, page, block);
+    } else {
+        free_plain(owner, page, block);
+    }
+}
+
+MI_NOINLINE static void
+free_flagged(page_t *page, void *p, uintptr_t word)
 {
     if (unlikely(word == 0)) {
         mi__hooks.misuse(MISUSE_FREE_NO_BLOCK, "free", p);
@@ -51,6 +59,16 @@ mi__free_other(void *p, page_t *page, uintptr_t word)
         free_singleton(page, p, word);
     } else {
         free_block(page, p, word);
+    }
+}
+
+void
+mi__free_other(void *p, page_t *page, uintptr_t word)
+{
+    if ((word & OWNER_FLAGS) == 0 && word != 0) {
+        free_plain(page_thread_heap(word), page, p);
+    } else {
+        free_flagged(page, p, word);
     }
 }
 

@@ -17,8 +17,7 @@
 #include "front/new.h"
 #include "heap/siblings.h"
 
-// The calling thread's part of the heap; without memory for one, that of threads without any, from
-// which every allocation of a heap fails: see `allocate`.
+// The calling thread's part of the heap; NULL without memory for one.
 static inline thread_heap_t *
 part_of(mi_heap_t *heap)
 {
@@ -55,11 +54,25 @@ resize_aligned(thread_heap_t *part, void *p, size_t size, size_t alignment, size
 
 // ---- Heaps
 
+// For another heap than the last, a larger block, or a page that has none at hand.
+MI_NOINLINE static void *
+malloc_slow(mi_heap_t *heap, size_t size)
+{
+    return allocate(part_of(heap), size, false);
+}
+
+// Two instructions more than mi_malloc: what it hands on keeps its arguments where they are.
 void *
 mi_heap_malloc(mi_heap_t *heap, size_t size)
 {
-    thread_heap_t *part = part_of(heap);
-    return likely(part != NULL) ? fast_alloc_in(part, size) : mi__alloc_fail(size);
+    thread_heap_t *last = mi__siblings_last;
+    if (likely(siblings_is_of(last, heap_of_public(heap)) && size <= SMALL_MAX && !track_on())) {
+        page_t *page = last->serving[serving_index_small(size)];
+        if (likely(page->free != NULL)) {
+            return page_pop(page, page->free);
+        }
+    }
+    return malloc_slow(heap, size);
 }
 
 void *

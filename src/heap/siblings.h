@@ -19,12 +19,20 @@ extern MI_HIDDEN MI_THREAD_LOCAL thread_heap_t *mi__siblings_last;
 // The calling thread's heap for `heap`, made when there is none. NULL when there is no memory.
 MI_NODISCARD thread_heap_t *mi__siblings_find(heap_t *heap);
 
+// True when `part` belongs to `heap`. A plain read, for the straight path: a thread that may use the
+// heap has seen what made the part its own, and other values are as good as any.
+static inline bool
+siblings_is_of(const thread_heap_t *part, const heap_t *heap)
+{
+    return HOT_GET(*(heap_t *const *)(const void *)&part->heap) == heap;
+}
+
 // The same, at hand when it was the last one asked for.
 MI_NODISCARD static inline thread_heap_t *
 mi__siblings_of(heap_t *heap)
 {
     thread_heap_t *last = mi__siblings_last;
-    return likely(atomic_get_relaxed(&last->heap) == heap) ? last : mi__siblings_find(heap);
+    return likely(siblings_is_of(last, heap)) ? last : mi__siblings_find(heap);
 }
 
 // `heap`, which malloc used in this thread, belongs to none any more: malloc uses the main one

@@ -131,8 +131,7 @@ destroy(void)
     }
 }
 
-static void
-delete(void)
+static void delete (void)
 {
     mi__heap_delete(shared);
     deleted = true;
@@ -260,7 +259,12 @@ static const scenario_t scenarios[] = {
     {"destroy; leave", set_up, {leave, destroy}, check, 0, 0},
     {"destroy; leave, with a free on its way", with_one_home, {leave, destroy}, check, 0, 0},
     {"destroy with a singleton; leave", with_singleton, {leave, destroy}, check, 0, 0},
-    {"destroy; drain; collect orphans", with_one_home, {drain_siblings, destroy, collect_orphans}, check, 0, 0},
+    {"destroy; drain; collect orphans",
+     with_one_home,
+     {drain_siblings, destroy, collect_orphans},
+     check,
+     0,
+     0},
     {"orphan: destroy; bind", with_orphan, {bind, destroy}, check, 0, 0},
     {"orphan: destroy; collect orphans; bind", with_orphan, {bind, destroy, collect_orphans}, check, 0, 0},
     {"orphan: a free; bind, allocate", with_orphan, {bind_allocate_3, free_0}, check, 0, 0},
