@@ -99,14 +99,14 @@ static void
 enqueue(thread_heap_t *heap, page_t *page)
 {
     link_last(&heap->queues[page->class], page);
-    page->flags |= PAGE_QUEUED;
+    page_set_flag(page, PAGE_QUEUED);
 }
 
 static void
 dequeue(thread_heap_t *heap, page_t *page)
 {
     unlink_from(&heap->queues[page->class], page);
-    page->flags &= (uint16_t)~PAGE_QUEUED;
+    page_clear_flag(page, PAGE_QUEUED);
 }
 
 // A full page has got blocks back.

@@ -112,7 +112,7 @@ drop_set(const address_set_t *set)
 
 // What is known of a page's blocks.
 typedef struct view_t {
-    page_t *page;
+    char *start;
     size_t block_size;
     size_t capacity;
     size_t unlive;     // bits set
@@ -140,7 +140,7 @@ mark_list(view_t *view, const block_t *block)
 {
     size_t count = 0;
     for (; block != NULL; block = *(const block_t *const volatile *)&block->next) {
-        size_t offset = (size_t)((const char *)block - view->page->start);
+        size_t offset = (size_t)((const char *)block - view->start);
         if (offset % view->block_size != 0 || offset / view->block_size >= view->capacity) {
             view->fault = "a free list leads out of the page, or into a block";
             return count;
@@ -161,7 +161,7 @@ static bool
 view_page(view_t *view, page_t *page)
 {
     memset(view, 0, sizeof *view);
-    view->page = page;
+    view->start = HINT_GET(page->start);
     view->block_size = HINT_GET(page->block_size);
     view->capacity = HINT_GET(page->capacity);
     if (view->block_size == 0 || view->capacity > BLOCKS_MAX) {
@@ -181,7 +181,7 @@ static void
 discount_held(view_t *view, const address_set_t *held)
 {
     for (size_t i = 0; held->slots != NULL && i < view->capacity; i++) {
-        if (!is_set(view, i) && contains(held, view->page->start + i * view->block_size)) {
+        if (!is_set(view, i) && contains(held, view->start + i * view->block_size)) {
             set_not_live(view, i);
         }
     }
@@ -212,9 +212,10 @@ is_wanted(const walker_t *walker, page_t *page, uintptr_t word)
 static bool
 visit_singleton(const walker_t *walker, page_t *page, size_t slices)
 {
-    walk_page_t told = {page->start, slices << SLICE_SHIFT, slices << SLICE_SHIFT, 1};
+    char *start = HINT_GET(page->start);
+    walk_page_t told = {start, slices << SLICE_SHIFT, slices << SLICE_SHIFT, 1};
     return walker->fault != NULL || (walker->each(&told, NULL, walker->arg) &&
-                                     (!walker->blocks || walker->each(&told, page->start, walker->arg)));
+                                     (!walker->blocks || walker->each(&told, start, walker->arg)));
 }
 
 static bool
@@ -224,7 +225,7 @@ visit_blocks(const walker_t *walker, page_t *page, size_t slices)
     if (!view_page(&view, page)) {
         return true;
     }
-    walk_page_t told = {page->start, slices << SLICE_SHIFT, view.block_size, 0};
+    walk_page_t told = {view.start, slices << SLICE_SHIFT, view.block_size, 0};
     if (walker->fault != NULL) {
         *walker->fault = (walk_fault_t){told, view.fault};
         return view.fault == NULL;
@@ -235,7 +236,7 @@ visit_blocks(const walker_t *walker, page_t *page, size_t slices)
         return false;
     }
     for (size_t i = 0; walker->blocks && i < view.capacity; i++) {
-        if (!is_set(&view, i) && !walker->each(&told, page->start + i * view.block_size, walker->arg)) {
+        if (!is_set(&view, i) && !walker->each(&told, view.start + i * view.block_size, walker->arg)) {
             return false;
         }
     }

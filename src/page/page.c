@@ -41,13 +41,23 @@ mark_inner_slices(page_t *page, uintptr_t word)
     }
 }
 
+// Word by word, for others may be looking at it (walks, statistics).
+static void
+clear(page_t *page)
+{
+    uintptr_t *words = (uintptr_t *)(void *)page;
+    for (size_t i = 0; i < sizeof *page / sizeof *words; i++) {
+        OWNER_SET(words[i], 0);
+    }
+}
+
 static page_t *
 page_from_run(const slice_run_t *run, size_t slices)
 {
     page_t *page = run->descriptor;
-    memset(page, 0, sizeof *page);
-    page->start = run->start;
-    page->slices = slices;
+    clear(page);
+    OWNER_SET(page->start, run->start);
+    OWNER_SET(page->slices, slices);
     return page;
 }
 
@@ -61,10 +71,11 @@ mi__page_new(unsigned class, uintptr_t owner, region_t *only)
         return NULL;
     }
     page_t *page = page_from_run(&run, slices);
-    page->class = (uint16_t) class;
-    page->block_size = (uint32_t)sizeclass_block_size(class);
-    page->reserved = (uint32_t)((slices << SLICE_SHIFT) / page->block_size);
-    page->flags = run.zero ? PAGE_FRESH_ZERO : 0;
+    uint32_t block_size = (uint32_t)sizeclass_block_size(class);
+    OWNER_SET(page->class, (uint16_t) class);
+    OWNER_SET(page->block_size, block_size);
+    OWNER_SET(page->reserved, (uint32_t)((slices << SLICE_SHIFT) / block_size));
+    OWNER_SET(page->flags, run.zero ? PAGE_FRESH_ZERO : 0);
     set_owner(page, owner);
     mark_inner_slices(page, (uintptr_t)page | OWNER_REDIRECT);
     if (TRACKING) {
@@ -82,10 +93,10 @@ mi__page_new_singleton(size_t size, size_t align, region_t *only, bool *zero)
         return NULL;
     }
     page_t *page = page_from_run(&run, slices);
-    page->class = CLASS_COUNT;
-    page->capacity = 1;
-    page->reserved = 1;
-    page->used = 1;
+    OWNER_SET(page->class, CLASS_COUNT);
+    OWNER_SET(page->capacity, 1);
+    OWNER_SET(page->reserved, 1);
+    OWNER_SET(page->used, 1);
     set_owner(page, OWNER_SINGLETON);
     *zero = run.zero;
     return page;
@@ -108,7 +119,7 @@ mi__page_release(page_t *page)
 void
 mi__page_discard(page_t *page)
 {
-    page->used = 0;
+    OWNER_SET(page->used, 0);
     mi__page_release(page);
 }
 
@@ -121,14 +132,14 @@ mi__page_retire_singleton(page_t *page)
     if ((word & OWNER_SINGLETON) == 0 || !atomic_cas_strong_acquire(&page->owner, &word, 0)) {
         return false;
     }
-    page->used = 0;
+    OWNER_SET(page->used, 0);
     return true;
 }
 
 void
 mi__page_reuse_singleton(page_t *page)
 {
-    page->used = 1;
+    OWNER_SET(page->used, 1);
     set_owner(page, OWNER_SINGLETON);
 }
 
@@ -172,7 +183,7 @@ mi__page_extend(page_t *page)
     OWNER_SET(page->free, (block_t *)(void *)first);
     OWNER_SET(page->capacity, page->capacity + count);
     OWNER_SET(page->used, page->used + count);
-    page->flags |= (page->flags & PAGE_FRESH_ZERO) != 0 ? PAGE_FREE_ZERO : 0;
+    page_set_flag(page, (page->flags & PAGE_FRESH_ZERO) != 0 ? PAGE_FREE_ZERO : 0);
     VERIFY(mi__page_verify(page));
     return count;
 }

@@ -152,18 +152,30 @@ page_is_pinned(const page_t *page)
     return (page->flags & PAGE_PINNED) != 0;
 }
 
+static inline void
+page_set_flag(page_t *page, unsigned flag)
+{
+    OWNER_SET(page->flags, (uint16_t)(page->flags | flag));
+}
+
+static inline void
+page_clear_flag(page_t *page, unsigned flag)
+{
+    OWNER_SET(page->flags, (uint16_t)(page->flags & ~flag));
+}
+
 // The serving page is pinned: its blocks come and go without ever making it empty.
 static inline void
 page_pin(page_t *page)
 {
-    page->flags |= PAGE_PINNED;
+    page_set_flag(page, PAGE_PINNED);
     OWNER_SET(page->used, page->used + 1);
 }
 
 static inline void
 page_unpin(page_t *page)
 {
-    page->flags &= (uint16_t)~PAGE_PINNED;
+    page_clear_flag(page, PAGE_PINNED);
     OWNER_SET(page->used, page->used - 1);
 }
 
@@ -197,7 +209,7 @@ page_swap(page_t *page)
     OWNER_SET(page->used, used);
     OWNER_SET(page->free, page->local_free);
     OWNER_SET(page->local_free, NULL);
-    page->flags &= (uint16_t)~PAGE_FREE_ZERO;
+    page_clear_flag(page, PAGE_FREE_ZERO);
     return granted;
 }
 

@@ -5,8 +5,9 @@
 //
 // 16 places for heaps, 8 threads. A thread takes a place, alone or with others, allocates from its
 // heap, frees blocks of it that any thread allocated, and now and then ends the heap and makes
-// another: destroys it with its blocks, or deletes it and frees them later. Blocks are of 1 byte to
-// 4 MiB, some aligned to more than a slice. Their contents are checked, and memory stays bounded.
+// another: destroys it with its blocks, or deletes it and frees them later; walks go on meanwhile.
+// Blocks are of 1 byte to 4 MiB, some aligned to more than a slice. Their contents are checked, and
+// memory stays bounded.
 #include "harness.h"
 
 #include <mimalloc.h>
@@ -40,6 +41,7 @@ static struct {
 static atomic_bool stop;
 static atomic_long operations;
 static atomic_long ended;
+static atomic_long visited;
 
 static void
 check(const unsigned char *p, size_t size)
@@ -133,6 +135,19 @@ end_heap(place_t *place, uint64_t *random)
     atomic_fetch_add(&ended, 1);
 }
 
+// What is seen while others allocate and free may be out of date, but each block lies in its area.
+static bool
+visit(const mi_heap_t *heap, const mi_heap_area_t *area, void *block, size_t block_size, void *arg)
+{
+    (void)heap;
+    ++*(size_t *)arg;
+    const char *start = area->blocks;
+    const char *p = block;
+    EXPECT(p == NULL || (p >= start && p + block_size <= start + area->reserved), "%p in %p", block,
+           area->blocks);
+    return true;
+}
+
 static void
 use_place(uint64_t *random)
 {
@@ -149,6 +164,12 @@ use_place(uint64_t *random)
     }
     if (random_below(random, 100) == 0) {
         mi_heap_collect(place->heap, true);
+    }
+    if (random_below(random, 100) == 0) {
+        size_t visits = 0;
+        EXPECT(mi_heap_visit_blocks(place->heap, true, visit, &visits), "a whole walk");
+        EXPECT(mi_heap_visit_blocks(mi_heap_main(), true, visit, &visits), "a whole walk");
+        atomic_fetch_add(&visited, (long)visits);
     }
     pthread_rwlock_unlock(&place->lock);
     atomic_fetch_add(&operations, 50);
@@ -227,8 +248,10 @@ main(int argc, char **argv)
         pthread_join(threads[i], NULL);
     }
     end_all();
-    printf("%ld operations, %ld heaps ended; peak %ld KiB in the first half, %ld in the second, %ld now\n",
-           atomic_load(&operations), atomic_load(&ended), early_kib, late_kib, resident_kib());
+    printf("%ld operations, %ld heaps ended, %ld visits; peak %ld KiB in the first half, %ld in the second, "
+           "%ld now\n",
+           atomic_load(&operations), atomic_load(&ended), atomic_load(&visited), early_kib, late_kib,
+           resident_kib());
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
     EXPECT(late_kib < early_kib + MAX_GROWTH_KIB, "memory stays bounded");
 #endif
