@@ -6,6 +6,7 @@ set(MI_SOURCES_COMMON
   src/base/config.c
   src/base/format.c
   src/base/hooks.c
+  src/arena/given.c
   src/arena/lookup.c
   src/arena/meta.c
   src/arena/purge.c
@@ -25,6 +26,7 @@ set(MI_SOURCES_COMMON
   src/alloc/free.c
   src/alloc/realloc.c
   src/front/api.c
+  src/front/arena_api.c
   src/front/deferred.c
   src/front/heap_api.c
   src/front/heap_manage.c
@@ -42,7 +44,9 @@ set(MI_SOURCES_COMMON
   src/front/tally.c)
 
 set(MI_SOURCES_LINUX
-  src/os/os_linux.c)
+  src/os/os_linux.c
+  src/os/os_linux_numa.c
+  src/os/os_linux_places.c)
 
 # The calls that only glibc has: mallinfo and its like, and dlopen with RTLD_DEEPBIND.
 set(MI_SOURCES_GLIBC

@@ -488,6 +488,114 @@ mi_decl_extension mi_decl_export void mi_option_set_enabled_default(mi_option_t 
 mi_decl_export void mi_options_print(void) mi_attr_noexcept;
 mi_decl_export void mi_options_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
 
+/* ---- Arenas: memory that the program hands over, or has reserved -------------------------------- */
+
+/*
+ * An arena is a range of memory that blocks are allocated in. By itself the library has one, which
+ * grows; more of them come from the functions below. An arena that is not exclusive serves every
+ * allocation, before the library takes memory of its own. An exclusive one serves only heaps that
+ * are bound to it (mi_heap_new_in_arena). Blocks of any arena are freed as others are, by any thread.
+ *
+ * An arena stays for the life of the process: it may hold live blocks at any time, so memory that was
+ * handed over can't be taken back, unmapped or used for something else. There may be about 1000.
+ *
+ * All of these functions may be called from any thread at any time.
+ */
+typedef void *mi_arena_id_t;
+
+/* A multiple of this is best as start and size of an arena: what lies outside is not used. */
+mi_decl_nodiscard mi_decl_export size_t mi_arena_min_alignment(void) mi_attr_noexcept;
+
+/*
+ * The least memory that can be an arena (64 KiB), once its start is aligned. A heap takes 64 KiB for
+ * each size that it uses up to 4 KiB, and 512 KiB for each above: 1 MiB is the least that makes sense.
+ */
+mi_decl_nodiscard mi_decl_export size_t mi_arena_min_size(void) mi_attr_noexcept;
+
+/* The largest block that an arena can hold, if the arena is as large. */
+mi_decl_nodiscard mi_decl_export size_t mi_arena_max_object_size(void) mi_attr_noexcept;
+
+/*
+ * Makes `size` bytes from `start` an arena, and sets `*arena_id` to it (NULL: nobody asks). The memory
+ * must stay as it is, and nobody else may use it. Nothing of the library's own is kept there, save in
+ * blocks that are free.
+ *
+ *   is_committed  it is accessible; else the library makes it so as it needs it (by mprotect), and it
+ *                 must be private memory without a file behind it
+ *   is_pinned     its pages must never be given back to the system (huge or locked pages, devices).
+ *                 Memory that is shared or has a file behind it is always treated like that
+ *   is_zero       it reads as zero; else calloc clears what it hands out of it
+ *   numa_node     the node it is near to; -1: any. Threads of that node prefer it
+ *
+ * Returns false when no whole 64 KiB lie in it, when a part of it is in an arena already (blocks of
+ * this library are), or when there is no memory to keep books on it (1/500 of the size).
+ */
+mi_decl_export bool mi_manage_os_memory(void *start, size_t size, bool is_committed, bool is_pinned,
+                                        bool is_zero, int numa_node) mi_attr_noexcept;
+mi_decl_export bool mi_manage_os_memory_ex(void *start, size_t size, bool is_committed, bool is_pinned,
+                                           bool is_zero, int numa_node, bool exclusive,
+                                           mi_arena_id_t *arena_id) mi_attr_noexcept;
+
+/*
+ * The same with memory that a function commits and decommits, both in multiples of 64 KiB. It is
+ * called with `commit` before a part is used that is not committed, and says whether the part is
+ * zero then; and without when a part has been free for a while. False: it can't be done; the
+ * allocation fails, or the part stays committed. It is called from within malloc and free, by any
+ * thread, by several at once for different parts, and must not allocate itself. Memory of an arena
+ * with is_committed counts as not zero. NULL: mi_manage_os_memory_ex.
+ */
+typedef bool(mi_cdecl mi_commit_fun_t)(bool commit, void *start, size_t size, bool *is_zero, void *user_arg);
+mi_decl_export bool mi_manage_memory(void *start, size_t size, bool is_committed, bool is_pinned,
+                                     bool is_zero, int numa_node, bool exclusive,
+                                     mi_commit_fun_t *commit_fun, void *commit_fun_arg,
+                                     mi_arena_id_t *arena_id) mi_attr_noexcept;
+
+/*
+ * Reserves `size` bytes as an arena; `commit`: accessible, and counted as memory of the process, from
+ * now on; `allow_large`: in pages of 2 MiB that the system keeps (hugetlbfs), if it has enough of them
+ * and the memory is committed. Returns 0, or ENOMEM.
+ */
+mi_decl_export int mi_reserve_os_memory(size_t size, bool commit, bool allow_large) mi_attr_noexcept;
+mi_decl_export int mi_reserve_os_memory_ex(size_t size, bool commit, bool allow_large, bool exclusive,
+                                           mi_arena_id_t *arena_id) mi_attr_noexcept;
+
+/*
+ * Reserves `pages` huge pages of 1 GiB as an arena, near to `numa_node` (-1: anywhere), or as many
+ * as the system has free; where it has none, as many GiB in pages of 2 MiB. They are made ready at
+ * once, which takes a good part of a second for each; after `timeout_msecs` (0: never) the arena is
+ * what is ready, at least one. Returns 0, or ENOMEM when there is none. Such memory is never given
+ * back, and a child of fork that writes to it needs huge pages of its own.
+ */
+mi_decl_export int mi_reserve_huge_os_pages_at(size_t pages, int numa_node, size_t timeout_msecs)
+    mi_attr_noexcept;
+mi_decl_export int mi_reserve_huge_os_pages_at_ex(size_t pages, int numa_node, size_t timeout_msecs,
+                                                  bool exclusive, mi_arena_id_t *arena_id) mi_attr_noexcept;
+
+/* The same in equal parts on the first `numa_nodes` nodes (0: on all of the machine). */
+mi_decl_export int mi_reserve_huge_os_pages_interleave(size_t pages, size_t numa_nodes,
+                                                       size_t timeout_msecs) mi_attr_noexcept;
+
+/* The same on all nodes, in at most `max_secs` seconds; `*pages_reserved` (may be NULL) is `pages` or 0. */
+mi_decl_export int mi_reserve_huge_os_pages(size_t pages, double max_secs, size_t *pages_reserved)
+    mi_attr_noexcept;
+
+/* Where an arena starts, and its size (`size` may be NULL); NULL and 0 for what is none. */
+mi_decl_nodiscard mi_decl_export void *mi_arena_area(mi_arena_id_t arena_id, size_t *size) mi_attr_noexcept;
+
+/* Whether `p` points into the arena. */
+mi_decl_nodiscard mi_decl_export bool mi_arena_contains(mi_arena_id_t arena_id, const void *p)
+    mi_attr_noexcept;
+
+/* Gives all memory of free slices of all arenas back to the system, save what is pinned. */
+mi_decl_export void mi_arenas_purge(void) mi_attr_noexcept;
+
+/*
+ * Tables of the arenas, to where text of the library goes; the second also with a map of each chunk
+ * of 4 MiB that is in use: `#` in use, `.` free, `_` free and given back.
+ */
+mi_decl_export void mi_arenas_print(void) mi_attr_noexcept;
+mi_decl_export void mi_debug_show_arenas(void) mi_attr_noexcept;
+
 /* ---- POSIX, other Unix systems and Windows --------------------------------------------------- */
 
 /* Frees `p` when it is a block of this library, and does nothing for any other pointer. */

@@ -29,6 +29,8 @@ OWN_INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 # A header may have several .c files when they are one subject. All other .c files include a header of their name.
 HEADER_OF = {
     "src/os/os_linux.c": "os/os.h",
+    "src/os/os_linux_numa.c": "os/os.h",
+    "src/os/os_linux_places.c": "os/os.h",
     "src/alloc/aligned.c": "alloc/alloc.h",
     "src/alloc/realloc.c": "alloc/alloc.h",
 }

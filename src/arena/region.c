@@ -29,6 +29,8 @@ enum {
 // the frontier before the base.
 MI_ALIGNED(64) region_first_t mi__region_first = {.base = (uintptr_t)1 << (8 * sizeof(uintptr_t) - 1)};
 
+_Atomic(size_t) mi__region_given_shared;
+
 // A slot is taken by raising `taken`; NULL: not ready yet.
 static _Atomic(region_t *) regions[REGION_MAX];
 static _Atomic(size_t) taken;
@@ -97,20 +99,33 @@ commit_part(void *start, size_t from_bytes, size_t to_bytes)
     return mi__os_commit((char *)start + from, to - from);
 }
 
-// Commits [from, to) slices with their descriptors and bitmap words. Repeating it, or doing it from
-// two threads at once, is harmless, which is why the frontier needs no lock.
+// Commits the descriptors and bitmaps of [from, to) slices.
+static bool
+commit_header(region_t *region, size_t from, size_t to)
+{
+    return commit_part(region->chunks, from / CHUNK_SLICES * sizeof(chunk_bits_t),
+                       to / CHUNK_SLICES * sizeof(chunk_bits_t)) &&
+           commit_part(region->descriptors, from << DESCRIPTOR_SHIFT, to << DESCRIPTOR_SHIFT);
+}
+
+bool
+mi__region_commit_header(region_t *region)
+{
+    return commit_header(region, 0, region->slices);
+}
+
+// Commits [from, to) slices with what belongs to them. Repeating it, or doing it from two threads at
+// once, is harmless, which is why the frontier needs no lock.
 static bool
 commit_slices(region_t *region, size_t from, size_t to)
 {
     if (region->given) {
         from = size_max(from, region_slice_of(region, region->start));
         to = size_min(to, region_slice_of(region, region->end));
-        return from >= to || commit_part(region->base, from << SLICE_SHIFT, to << SLICE_SHIFT);
+    } else if (!commit_header(region, from, to)) {
+        return false;
     }
-    return commit_part(region->chunks, from / CHUNK_SLICES * sizeof(chunk_bits_t),
-                       to / CHUNK_SLICES * sizeof(chunk_bits_t)) &&
-           commit_part(region->descriptors, from << DESCRIPTOR_SHIFT, to << DESCRIPTOR_SHIFT) &&
-           commit_part(region->base, from << SLICE_SHIFT, to << SLICE_SHIFT);
+    return commit_part(region->base, from << SLICE_SHIFT, to << SLICE_SHIFT);
 }
 
 static void
@@ -141,6 +156,9 @@ mi__region_commit(region_t *region, size_t slices)
     size_t from = atomic_get_acquire(&region->committed);
     if (slices <= from) {
         return true;
+    }
+    if (conf_get(disallow_os_alloc) && !region->given) {
+        return false;
     }
     size_t step = size_min(from / STEP_SHARE, (size_t)STEP_CHUNKS_MAX * CHUNK_SLICES);
     size_t exact = align_up(slices, CHUNK_SLICES);
@@ -211,6 +229,9 @@ mi__region_publish(const region_t *fresh)
     track_root(region->base, region->slices << SLICE_SHIFT);
     // release: the region's fields; pairs with the acquire in mi__region_at.
     atomic_set_release(&regions[slot], region);
+    if (region->given && !region->exclusive) {
+        atomic_add_relaxed(&mi__region_given_shared, 1);
+    }
     return region;
 }
 
@@ -219,7 +240,8 @@ mi__region_add(size_t slices, size_t align)
 {
     size_t least = align_up(slices, CHUNK_SLICES);
     size_t bytes = size_max(least << SLICE_SHIFT, align > CHUNK_BYTES ? 2 * align : 0);
-    if (bytes > ADD_BYTES_MAX || bytes / ADD_CHEAP_TIMES > mi__os_cheap_reserve()) {
+    if (conf_get(disallow_os_alloc) || bytes > ADD_BYTES_MAX ||
+        bytes / ADD_CHEAP_TIMES > mi__os_cheap_reserve()) {
         return false;
     }
     // One for a huge alignment is made to measure: its slices start where the block is to be.
@@ -288,6 +310,16 @@ mi__region_reserves(const void *p)
 }
 
 bool
+mi__region_give_back(const region_t *region, char *start, size_t bytes)
+{
+    if (unlikely(region->commit != NULL)) {
+        bool is_zero = false;
+        return !region->pinned && region->commit(false, start, bytes, &is_zero, region->commit_arg);
+    }
+    return !region->pinned && mi__os_purge(start, bytes);
+}
+
+bool
 mi__region_discard(void *start, size_t bytes)
 {
     const region_t *region = mi__region_of(start);
@@ -309,11 +341,7 @@ mi__region_committed_bytes(void)
 {
     size_t bytes = 0;
     for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        const region_t *region = mi__region_at(i);
-        uintptr_t start = (uintptr_t)region->start;
-        size_t committed = atomic_get_relaxed(&region->committed) << SLICE_SHIFT;
-        bytes +=
-            size_max(size_min((uintptr_t)region->base + committed, (uintptr_t)region->end), start) - start;
+        bytes += region_committed_bytes(mi__region_at(i));
     }
     return bytes;
 }

@@ -5,8 +5,8 @@
 // A region of our own is one reservation: [ bitmaps | guard | descriptors | guard | slices … ].
 // Slices are 64 KiB each; slice i has the descriptor i, so that an address leads to its descriptor
 // by arithmetic. Memory is committed from the low end along a frontier that only grows, descriptors
-// and bitmaps with it. Memory that the program hands over is a region, too: its
-// descriptors and bitmaps lie apart from it.
+// and bitmaps with it. Memory that the program hands over is a region, too (arena/given.h):
+// its descriptors and bitmaps lie apart from it.
 //
 // Owns:        the regions and their frontiers
 // Threads:     any; everything here is lock-free
@@ -69,6 +69,9 @@ typedef struct region_t {
 
 extern MI_HIDDEN region_first_t mi__region_first;
 
+// Regions that were handed over and are for everybody.
+extern MI_HIDDEN _Atomic(size_t) mi__region_given_shared;
+
 // Reserves the first region. False when not even the smallest fits into the address space.
 MI_NODISCARD bool mi__region_init(void);
 
@@ -85,10 +88,11 @@ region_t *mi__region_at(size_t index);
 // there are REGION_MAX already, no memory, or a region in the way.
 MI_NODISCARD region_t *mi__region_publish(const region_t *region);
 
-// Bytes that a region's bitmaps and descriptors take, with the guards between and behind them; and
-// their places, in so many bytes at `start`.
+// Bytes that a region's bitmaps and descriptors take, with the guards between and behind them; their
+// places, in so many bytes at `start`; and committing all of them.
 size_t mi__region_header_bytes(size_t slices);
 void mi__region_set_header(region_t *region, char *start);
+MI_NODISCARD bool mi__region_commit_header(region_t *region);
 
 // Commits at least the first `slices` slices. False when the system refuses; what was committed
 // before stays.
@@ -103,6 +107,10 @@ page_t *mi__region_descriptor(const void *p);
 
 // True when `p` lies in address space that a region has for slices, committed or not.
 bool mi__region_reserves(const void *p);
+
+// Gives the memory of claimed slices back to the system, or to the function that came with it. False
+// where that can't be done: the slices may hold anything then.
+bool mi__region_give_back(const region_t *region, char *start, size_t bytes);
 
 // Drops the contents of slices that are in use: they read as zero afterwards, and their memory has
 // gone back to the system. False, and nothing has changed, where that can't be done.
@@ -123,6 +131,15 @@ static inline char *
 region_slice_at(const region_t *region, size_t slice)
 {
     return region->base + (slice << SLICE_SHIFT);
+}
+
+// Bytes of the region's memory below its frontier.
+static inline size_t
+region_committed_bytes(region_t *region)
+{
+    char *frontier = region_slice_at(region, atomic_get_relaxed(&region->committed));
+    char *end = frontier < region->end ? frontier : region->end;
+    return end > region->start ? (size_t)(end - region->start) : 0;
 }
 
 static inline size_t

@@ -10,6 +10,8 @@
 //   | S2 | 0   | 1     | free, holds memory  | → S3 claim, → S4 purge claims it              |
 //   | S3 | 1   | 1     | in use              | → S2 release                                  |
 //   | S4 | 1   | 1     | being purged        | → S1 purge done (dirty cleared, then used)    |
+// Where a function commits the memory (region_t.commit), S1 is not committed, and the claimer has it
+// committed before the slice becomes dirty: on the way from S1 to S3 a slice is used and clean.
 //
 // A slice that is free when the purger comes by is marked as aged; a claim takes the mark away.
 // What the purger finds marked has been free for a whole delay: memory that goes in and out of use
@@ -211,11 +213,39 @@ claim_long(region_t *region, size_t count, size_t align)
     return NO_ROOM;
 }
 
+// A run of more than one chunk that may start in the middle of one: for regions that cannot grow, and
+// have no whole chunks to spare.
+static size_t
+claim_loose(region_t *region, size_t count, size_t align)
+{
+    size_t start = 0;
+    for (size_t chunk = 0; chunk < region->slices / CHUNK_SLICES; chunk++) {
+        uint64_t used = atomic_get_relaxed(&region->chunks[chunk].used);
+        size_t free_to = chunk * CHUNK_SLICES + (used == 0 ? CHUNK_SLICES : lowest_bit(used));
+        uintptr_t at = align_up((uintptr_t)region_slice_at(region, start), align);
+        start = (at - (uintptr_t)region->base) >> SLICE_SHIFT;
+        if (free_to >= start + count) {
+            if (!mi__region_commit(region, start + count)) {
+                return REFUSED;
+            }
+            if (claim_range(region, start, count)) {
+                return start;
+            }
+            used = UINT64_MAX;
+        }
+        if (used != 0) {
+            start = (chunk + 1) * CHUNK_SLICES - (size_t)__builtin_clzll(used); // behind the last in use
+        }
+    }
+    return NO_ROOM;
+}
+
 static size_t
 claim_in_region(region_t *region, size_t count, size_t align)
 {
     if (count > CHUNK_SLICES || align > CHUNK_BYTES) {
-        return claim_long(region, count, align);
+        size_t slice = claim_long(region, count, align);
+        return slice == NO_ROOM && region->given ? claim_loose(region, count, align) : slice;
     }
     _Atomic(size_t) *hint = room_hint(region, count);
     size_t chunks = committed_chunks(region);
@@ -253,42 +283,160 @@ soil_range(region_t *region, size_t slice, size_t count)
     return zero;
 }
 
-// Claims a run in `region`; `*refused` tells that there is room, but no memory.
+static void
+release_range(region_t *region, size_t slice, size_t count)
+{
+    for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
+        release_bits(&region->chunks[chunk].used, chunk_mask(slice, count, chunk));
+    }
+}
+
+static bool
+is_dirty(region_t *region, size_t slice)
+{
+    return (atomic_get_relaxed(&region->chunks[slice / CHUNK_SLICES].dirty) >> (slice % CHUNK_SLICES) & 1) !=
+           0;
+}
+
+// Where a function commits, clean slices are not committed: has it commit those of a claimed run. What
+// it has committed is dirty from then on, also when it fails later. `*zero` as in slice_run_t.
+static MI_COLD bool
+commit_clean(region_t *region, size_t slice, size_t count, bool *zero)
+{
+    *zero = true;
+    for (size_t at = slice, next = slice; at < slice + count; at = next) {
+        bool dirty = is_dirty(region, at);
+        while (next < slice + count && is_dirty(region, next) == dirty) {
+            next++;
+        }
+        bool is_zero = false;
+        size_t bytes = (next - at) << SLICE_SHIFT;
+        if (!dirty &&
+            !region->commit(true, region_slice_at(region, at), bytes, &is_zero, region->commit_arg)) {
+            return false;
+        }
+        *zero = *zero && is_zero;
+        (void)soil_range(region, at, next - at);
+    }
+    return true;
+}
+
+// Makes claimed slices usable, and marks them so; gives the claim up where that can't be done.
+static inline bool
+take_range(region_t *region, size_t slice, size_t count, bool *zero)
+{
+    if (likely(region->commit == NULL)) {
+        *zero = soil_range(region, slice, count);
+        return true;
+    }
+    bool committed = commit_clean(region, slice, count, zero);
+    if (!committed) {
+        release_range(region, slice, count);
+    }
+    return committed;
+}
+
+// Claims a run in `region`; `*refused` tells that a region of our own has room, but no memory.
 static bool
 claim_run(region_t *region, size_t count, size_t align, slice_run_t *run, bool *refused)
 {
     size_t slice = count <= region->slices ? claim_in_region(region, count, align) : NO_ROOM;
     if (unlikely(slice >= REFUSED)) {
-        *refused = *refused || slice == REFUSED;
+        *refused = *refused || (slice == REFUSED && !region->given);
         return false;
     }
     run->descriptor = region_descriptor_at(region, slice);
     run->start = region_slice_at(region, slice);
-    run->zero = soil_range(region, slice, count);
-    return true;
+    return take_range(region, slice, count, &run->zero);
 }
 
-// The next region to look into when the one at `*index` had nothing: another that is for everybody,
-// if need be a new one. NULL: there is none.
+// Where claims that name no region are served from, in this order.
+typedef enum stage_t {
+    NEAR, // memory that was handed over or reserved for a purpose, of this node or any
+    OWN,
+    FAR, // memory of the first kind, of another node
+    NONE,
+} stage_t;
+
+typedef struct search_t {
+    stage_t stage;
+    size_t next; // index of the region to look into next
+} search_t;
+
+// [owner only] The node whose memory the thread prefers; −1: the one where it runs.
+static MI_THREAD_LOCAL int preferred_node = -1;
+
+void
+mi__slices_prefer_node(int node)
+{
+    preferred_node = node;
+}
+
+unsigned
+mi__slices_nodes(void)
+{
+    long wanted = conf_get(numa_nodes);
+    return wanted > 0 ? (unsigned)wanted : mi__os_numa_nodes();
+}
+
+static bool
+is_near(const region_t *region)
+{
+    unsigned nodes = mi__slices_nodes();
+    if (region->numa_node < 0 || nodes == 1) {
+        return true;
+    }
+    unsigned node = preferred_node >= 0 ? (unsigned)preferred_node : mi__os_numa_node();
+    return (unsigned)region->numa_node % nodes == node % nodes;
+}
+
+static stage_t
+stage_of(const region_t *region)
+{
+    if (region->exclusive || region->slices == 0) {
+        return NONE;
+    }
+    return !region->given ? OWN : is_near(region) ? NEAR : FAR;
+}
+
+// The next region to look into. NULL: there is none, nor a new one.
 static MI_COLD region_t *
-next_region(size_t *index, size_t count, size_t align, bool refused)
+next_region(search_t *search, size_t count, size_t align, bool refused)
 {
     const size_t most = SIZE_MAX / 8;
     for (;;) {
         size_t regions = mi__region_count();
-        while (++*index < regions) {
-            region_t *region = mi__region_at(*index);
-            if (!region->exclusive) {
+        while (search->next < regions) {
+            region_t *region = mi__region_at(search->next++);
+            if (stage_of(region) == search->stage) {
                 return region;
             }
+        }
+        if (search->stage < FAR) {
+            search->stage++;
+            search->next = 0;
+            continue;
         }
         // More address space does not help where the system has no memory. Where it does, others may
         // use up a new region before we come to it: there are not many.
         if (refused || count > most >> SLICE_SHIFT || align > most || !mi__region_add(count, align)) {
             return NULL;
         }
-        *index = regions - 1;
+        search->stage = OWN;
+        search->next = regions;
     }
+}
+
+// The region to look into first.
+static inline region_t *
+first_region(search_t *search, size_t count, size_t align)
+{
+    if (likely(atomic_get_relaxed(&mi__region_given_shared) == 0)) {
+        *search = (search_t){.stage = OWN, .next = 1};
+        return mi__region_at(0);
+    }
+    *search = (search_t){.stage = NEAR};
+    return next_region(search, count, align, false);
 }
 
 bool
@@ -296,15 +444,12 @@ mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run)
 {
     ASSERT(count > 0 && align >= SLICE_SIZE && is_power_of_two(align));
     bool refused = false;
-    size_t index = 0;
-    region_t *region = likely(only == NULL) ? mi__region_at(0) : only;
-    while (unlikely(!claim_run(region, count, align, run, &refused))) {
-        region = only == NULL ? next_region(&index, count, align, refused) : NULL;
-        if (region == NULL) {
-            return false;
-        }
+    search_t search;
+    region_t *region = likely(only == NULL) ? first_region(&search, count, align) : only;
+    while (unlikely(region != NULL && !claim_run(region, count, align, run, &refused))) {
+        region = only == NULL ? next_region(&search, count, align, refused) : NULL;
     }
-    return true;
+    return region != NULL;
 }
 
 bool
@@ -325,8 +470,8 @@ mi__slices_claim_behind(char *start, size_t count, size_t more)
     if (!mi__region_commit(region, slice + more) || !claim_range(region, slice, more)) {
         return false;
     }
-    (void)soil_range(region, slice, more);
-    return true;
+    bool zero;
+    return take_range(region, slice, more, &zero);
 }
 
 static void
@@ -342,7 +487,7 @@ mi__slices_release(char *start, size_t count)
 {
     region_t *region = mi__region_of(start);
     size_t slice = region_slice_of(region, start);
-    bool purged = mi__purge_at_once() && mi__os_purge(start, count << SLICE_SHIFT);
+    bool purged = mi__purge_at_once() && mi__region_give_back(region, start, count << SLICE_SHIFT);
     if (purged) {
         mi__purge_count(count << SLICE_SHIFT);
     }
@@ -370,7 +515,7 @@ purge_run(region_t *region, size_t chunk, unsigned bit, unsigned count)
         return 0;
     }
     size_t bytes = (size_t)count << SLICE_SHIFT;
-    bool purged = mi__os_purge(region_slice_at(region, chunk * CHUNK_SLICES + bit), bytes);
+    bool purged = mi__region_give_back(region, region_slice_at(region, chunk * CHUNK_SLICES + bit), bytes);
     if (purged) {
         atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);
     }
@@ -409,11 +554,24 @@ mi__slices_purge(bool all, bool *left)
     *left = false;
     for (size_t i = 0, n = mi__region_count(); i < n; i++) {
         region_t *region = mi__region_at(i);
+        if (region->pinned) {
+            continue;
+        }
         for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
             bytes += purge_chunk(region, chunk, all, left);
         }
     }
     return bytes;
+}
+
+size_t
+mi__slices_in_use(region_t *region)
+{
+    size_t free_slices = 0;
+    for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
+        free_slices += (size_t)__builtin_popcountll(~atomic_get_relaxed(&region->chunks[chunk].used));
+    }
+    return (region_committed_bytes(region) >> SLICE_SHIFT) - free_slices;
 }
 
 void
@@ -426,8 +584,8 @@ mi__slices_count(size_t *free_bytes, size_t *dirty_bytes)
         for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
             uint64_t is_free = ~atomic_get_relaxed(&region->chunks[chunk].used);
             free_slices += (size_t)__builtin_popcountll(is_free);
-            dirty_slices +=
-                (size_t)__builtin_popcountll(is_free & atomic_get_relaxed(&region->chunks[chunk].dirty));
+            uint64_t dirty = region->pinned ? 0 : atomic_get_relaxed(&region->chunks[chunk].dirty);
+            dirty_slices += (size_t)__builtin_popcountll(is_free & dirty);
         }
     }
     *free_bytes = free_slices << SLICE_SHIFT;

@@ -4,7 +4,8 @@
 // Owns:        the bitmaps `used`, `dirty` and `aged` of every region
 // Threads:     any; lock-free
 // Invariants:  S1 a slice whose `used` bit is set belongs to exactly one claimer
-//              S2 a slice with `used` and `dirty` clear reads as zero
+//              S2 a slice with `used` and `dirty` clear reads as zero; in a region with a function that
+//                 commits, it is not committed
 // Not here:    address space → arena/region.c, giving memory back → arena/purge.c
 #ifndef MI_ARENA_SLICES_H
 #define MI_ARENA_SLICES_H
@@ -23,6 +24,13 @@ typedef struct slice_run_t {
 // regions neither grow nor are added for the sake of `only`.
 MI_NODISCARD bool mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run);
 
+// The NUMA node whose memory the calling thread's claims are to be served from, as far as regions near
+// to it were handed over; −1 (as at first): the one on which it runs.
+void mi__slices_prefer_node(int node);
+
+// NUMA nodes that are told apart: those of the machine, or as many as the options say.
+unsigned mi__slices_nodes(void);
+
 // Takes `count` slices from `start` back; they are purged later. The caller has cleared the
 // descriptors' owner words.
 void mi__slices_release(char *start, size_t count);
@@ -35,6 +43,9 @@ MI_NODISCARD bool mi__slices_claim_behind(char *start, size_t count, size_t more
 // already and were not in use since, or of all of them. Returns the bytes; `*left` tells whether
 // dirty slices are left for another call.
 size_t mi__slices_purge(bool all, bool *left);
+
+// Slices of one region that are in use.
+size_t mi__slices_in_use(region_t *region);
 
 // Bytes of free slices below the frontiers, and of these the ones that still hold memory.
 void mi__slices_count(size_t *free_bytes, size_t *dirty_bytes);

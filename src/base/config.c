@@ -10,6 +10,7 @@ conf_t mi__conf = {
     .purge_delay_ms = 400,
     .region_bytes_log2 = 40,
     .held_bytes = 32 * 1024,
+    .reserve_huge_pages_at = -1,
     .errors = ERRORS_BY_KIND,
     .max_errors = 32,
     .max_warnings = 32,

@@ -52,18 +52,23 @@ typedef enum errors_t {
 // What the environment may set; see front/options.c for the names that users write.
 typedef struct conf_t {
     // [atomic: any thread]
-    long purge_delay_ms; // free slices go back to the system after this long; 0 at once, -1 never
-    bool verbose;        // say what happens
-    bool show_stats;     // print statistics when the process ends
-    bool show_errors;    // print warnings as well as errors
-    bool deepbind_keep;  // leave RTLD_DEEPBIND to dlopen as the caller gave it
-    long held_bytes;     // foreign blocks that a thread may hold back, in bytes per size class
+    long purge_delay_ms;    // free slices go back to the system after this long; 0 at once, -1 never
+    bool verbose;           // say what happens
+    bool show_stats;        // print statistics when the process ends
+    bool show_errors;       // print warnings as well as errors
+    bool deepbind_keep;     // leave RTLD_DEEPBIND to dlopen as the caller gave it
+    long held_bytes;        // foreign blocks that a thread may hold back, in bytes per size class
+    bool disallow_os_alloc; // no more memory from the system than what is handed over or reserved for it
+    long numa_nodes;        // nodes to tell apart; 0: those of the machine
     // Reports and messages (front/report.c).
     long errors;       // an errors_t
     long max_errors;   // lines about errors, -1 without end
     long max_warnings; // and about warnings
     // [constant after init]
-    long region_bytes_log2; // first reservation, as a power of two
+    long region_bytes_log2;     // first reservation, as a power of two
+    long reserve_os_bytes;      // to reserve and commit at the start
+    long reserve_huge_pages;    // of 1 GiB each, to reserve at the start
+    long reserve_huge_pages_at; // the NUMA node for them; -1: all nodes in turn
 } conf_t;
 
 extern MI_HIDDEN conf_t mi__conf;

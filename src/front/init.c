@@ -18,6 +18,7 @@
 #include "base/config.h"
 #include "base/format.h"
 #include "base/hooks.h"
+#include "front/arena_api.h"
 #include "front/deferred.h"
 #include "front/options.h"
 #include "front/report.h"
@@ -111,6 +112,7 @@ mi__process_init(void)
     if (conf_get(verbose)) {
         say_active();
     }
+    mi__arena_api_start();
 }
 
 __attribute__((destructor(FIRST_OF_ALL))) void

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // os.h — the port: everything that the library asks of the operating system.
 //
-// One file per system implements it (os_linux.c); the build chooses. Sizes are in bytes; addresses
+// The files of one system implement it (os_linux*.c); the build chooses. Sizes are in bytes; addresses
 // and sizes of the memory calls are multiples of mi__os_page_size(). No call here allocates by
 // malloc, none changes errno.
 //
@@ -114,6 +114,19 @@ typedef enum os_place_t {
 // Fills `name` (`size` bytes, cut to fit) with the file's path or the memory's name; "" when it has
 // none.
 os_place_t mi__os_place(const void *p, char *name, size_t size);
+
+// True when all of the range is private memory without a file behind it: only that reads as zero when
+// it was purged. False also where the system does not tell. Slow.
+bool mi__os_is_private(const void *start, size_t size);
+
+// Maps `size` bytes in huge pages of 2^page_log2 bytes each, of which `size` is a multiple: accessible
+// and zero, near to the NUMA node `node` where that is not negative and the node has room. NULL when
+// the system has not as many such pages. Given back by mi__os_unreserve, page by page.
+MI_NODISCARD void *mi__os_map_huge(size_t size, unsigned page_log2, int node);
+
+// NUMA nodes of the machine, at least 1, and the one where the calling thread runs just now.
+unsigned mi__os_numa_nodes(void);
+unsigned mi__os_numa_node(void);
 
 // Asks that `at_exit(arg)` runs when the calling thread ends, after its TLS destructors where the
 // system has such an order. At most one per thread; a later call replaces `arg`. `arg` is not NULL.

@@ -9,7 +9,8 @@
 // Invariants:  L1 no function changes errno
 //              L2 no function allocates, save pthread_setspecific: glibc takes the memory for keys
 //                 past 31 from calloc, so mi__os_thread_on_exit may be entered again by itself
-// Not here:    which memory to ask for → arena/, what a thread's end means → heap/registry.c
+// Not here:    what lies at an address → os_linux_places.c, huge pages and NUMA → os_linux_numa.c,
+//              which memory to ask for → arena/, what a thread's end means → heap/registry.c
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -443,119 +444,6 @@ mi__os_calls(os_calls_t *calls)
     calls->reserve = atomic_get_relaxed(&calls_reserve);
     calls->commit = atomic_get_relaxed(&calls_commit);
     calls->purge = atomic_get_relaxed(&calls_purge);
-}
-
-// ---- what lies at an address ---------------------------------------------------------------
-
-typedef struct reader_t {
-    int fd;
-    size_t at;
-    size_t length;
-    char chars[1024];
-} reader_t;
-
-// The next character, 0 at the end.
-static char
-read_char(reader_t *reader)
-{
-    if (reader->at == reader->length) {
-        long length = syscall(SYS_read, reader->fd, reader->chars, sizeof reader->chars);
-        if (length <= 0) {
-            return 0;
-        }
-        reader->at = 0;
-        reader->length = (size_t)length;
-    }
-    return reader->chars[reader->at++];
-}
-
-static uintptr_t
-read_hex(reader_t *reader)
-{
-    uintptr_t value = 0;
-    for (char c = read_char(reader); c != 0 && c != '-' && c != ' '; c = read_char(reader)) {
-        value = value << 4 | (uintptr_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    return value;
-}
-
-typedef struct mapping_t {
-    uintptr_t start;
-    uintptr_t end;
-    bool of_file; // also without a name behind a file's: the zeroed static data of a program looks like that
-} mapping_t;
-
-// Reads one line of /proc/self/maps, `start-end access offset device inode name`; false at the end.
-// `name` stays as the line before left it when this mapping has none and continues a file's.
-static bool
-read_mapping(reader_t *reader, mapping_t *mapping, char *name, size_t size)
-{
-    mapping_t before = *mapping;
-    mapping->start = read_hex(reader);
-    mapping->end = read_hex(reader);
-    char c = read_char(reader);
-    bool readable = c == 'r';
-    for (int spaces = 0; c != 0 && c != '\n' && (spaces < 4 || c == ' '); c = read_char(reader)) {
-        spaces += c == ' ';
-    }
-    bool has_name = c != 0 && c != '\n';
-    mapping->of_file = has_name ? c == '/' : before.of_file && before.end == mapping->start && readable;
-    if (has_name || !mapping->of_file) {
-        size_t length = 0;
-        for (; c != 0 && c != '\n'; c = read_char(reader)) {
-            if (length + 1 < size) {
-                name[length++] = c;
-            }
-        }
-        name[length] = 0;
-    }
-    return mapping->end != 0;
-}
-
-static bool
-mapping_has(const mapping_t *mapping, const void *p)
-{
-    return (uintptr_t)p >= mapping->start && (uintptr_t)p < mapping->end;
-}
-
-static os_place_t
-place_in(reader_t *reader, const void *p, char *name, size_t size)
-{
-    mapping_t mapping = {0};
-    while (read_mapping(reader, &mapping, name, size)) {
-        if (!mapping_has(&mapping, p)) {
-            continue;
-        }
-        // Stacks of other threads than the main one have no name: look for our own frame.
-        if (mapping_has(&mapping, &mapping)) {
-            return OS_PLACE_STACK;
-        }
-        if (mapping.of_file) {
-            return OS_PLACE_FILE;
-        }
-        return __builtin_strcmp(name, "[heap]") == 0 ? OS_PLACE_BREAK
-               : name[0] == 0                        ? OS_PLACE_ANONYMOUS
-                                                     : OS_PLACE_OTHER;
-    }
-    name[0] = 0;
-    return OS_PLACE_NOTHING;
-}
-
-os_place_t
-mi__os_place(const void *p, char *name, size_t size)
-{
-    int saved = errno;
-    os_place_t place = OS_PLACE_UNKNOWN;
-    reader_t reader;
-    name[0] = 0;
-    reader.at = reader.length = 0;
-    reader.fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-    if (reader.fd >= 0) {
-        place = place_in(&reader, p, name, size);
-        syscall(SYS_close, reader.fd);
-    }
-    errno = saved;
-    return place;
 }
 
 // ---- threads -------------------------------------------------------------------------------

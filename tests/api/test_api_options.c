@@ -274,7 +274,7 @@ test_print(void)
     EXPECT(lines_with("MIMALLOC_ERRORS=default (") == 1);
     // Without effect, but set; and not set.
     EXPECT(lines_with("MIMALLOC_OS_TAG=3 (by the program; it has no effect in this version)\n") == 1);
-    EXPECT(lines_with("MIMALLOC_USE_NUMA_NODES") == 0);
+    EXPECT(lines_with("MIMALLOC_VISIT_ABANDONED") == 0);
 
     gathered_t *all = (gathered_t *)calloc(1, sizeof *all);
     mi_register_output(gather, all);

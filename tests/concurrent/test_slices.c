@@ -162,6 +162,12 @@ claim_two_1(void)
 }
 
 static void
+claim_two_2(void)
+{
+    claim(2, 2);
+}
+
+static void
 claim_two_aligned_1(void)
 {
     claim_aligned(1, 2, 2 * SLICE_SIZE);
@@ -356,6 +362,57 @@ two_held_past(void)
     clock_ms += 10 * DELAY_MS;
 }
 
+// Memory that a function commits, which knows of each slice whether it is.
+static uintptr_t is_committed[SLICES]; // a word each: races are looked for by the word
+static bool refuses;
+
+static bool
+commit_or_not(bool commit, void *start, size_t size, bool *is_zero, void *arg)
+{
+    (void)arg;
+    size_t first = region_slice_of(region, start);
+    for (size_t i = first; i < first + (size >> SLICE_SHIFT); i++) {
+        explore_expect(is_committed[i] != commit, "what is committed once is decommitted before the next");
+        is_committed[i] = commit != (commit && refuses);
+        *content_of(i) = 0;
+    }
+    *is_zero = true;
+    return !(commit && refuses);
+}
+
+static void
+set_up_function(unsigned available)
+{
+    set_up(available);
+    region->commit = commit_or_not;
+    refuses = false;
+    for (size_t i = 0; i < SLICES; i++) {
+        is_committed[i] = 0;
+    }
+}
+
+static void
+function_two_free(void)
+{
+    set_up_function(2);
+}
+
+static void
+function_one_held_one_dirty(void)
+{
+    set_up_function(3);
+    claim(0, 1);
+    claim(1, 1);
+    release(1);
+}
+
+static void
+function_refuses(void)
+{
+    function_one_held_one_dirty();
+    refuses = true;
+}
+
 static void
 two_held_purged_at_once(void)
 {
@@ -410,6 +467,19 @@ check(void)
         for (uint64_t clean = ~(used | dirty); clean != 0; clean &= clean - 1) {
             size_t slice = chunk * CHUNK_SLICES + lowest_bit(clean);
             explore_expect(*content_of(slice) == 0, "S2: a slice that is free and clean reads as zero");
+        }
+    }
+}
+
+static void
+check_committed(void)
+{
+    check();
+    for (size_t chunk = 0; chunk < CHUNKS; chunk++) {
+        uint64_t dirty = atomic_get_relaxed(&region->chunks[chunk].dirty) & ~out_of_bounds[chunk];
+        for (size_t i = 0; i < CHUNK_SLICES; i++) {
+            explore_expect((dirty >> i & 1) == is_committed[chunk * CHUNK_SLICES + i],
+                           "S2: a slice is committed when it is dirty, and only then");
         }
     }
 }
@@ -488,6 +558,30 @@ static const scenario_t scenarios[] = {
     {"poll; claim", two_aged, {poll, claim_0}, check_deadline, 0, 0},
     {"poll; release, claim", one_held_one_dirty, {poll, release_claim_0}, check_deadline, 0, 0},
     {"poll; poll; release", one_held_one_dirty, {poll, poll, release_0}, check_deadline, 0, 0},
+    {"a function commits: claim; claim; purge",
+     function_two_free,
+     {claim_0, claim_1, purge_all},
+     check_committed,
+     0,
+     0},
+    {"a function commits: claim, release; claim; purge",
+     function_two_free,
+     {claim_release_1, claim_0, purge_all},
+     check_committed,
+     0,
+     0},
+    {"a function commits: release; claim; purge",
+     function_one_held_one_dirty,
+     {release_0, claim_1, purge_all},
+     check_committed,
+     0,
+     0},
+    {"a function refuses: claim; claim two; release",
+     function_refuses,
+     {claim_1, claim_two_2, release_0},
+     check_committed,
+     0,
+     0},
     {"purge, claim, release, purge", two_dirty, {poll_claim_release_poll}, check_young, 0, 0},
 };
 

@@ -199,8 +199,15 @@ every_option_with_an_effect_can_be_set(void **state)
     (void)state;
     LOAD("MIMALLOC_VERBOSE=1", "MIMALLOC_SHOW_STATS=1", "MIMALLOC_SHOW_ERRORS=1", "MIMALLOC_ERRORS=report",
          "MIMALLOC_MAX_ERRORS=5", "MIMALLOC_MAX_WARNINGS=6", "MIMALLOC_PURGE_DELAY=7",
-         "MIMALLOC_REGION_SIZE=64M", "MIMALLOC_HELD_SIZE=8K", "MIMALLOC_DEEPBIND=keep");
+         "MIMALLOC_REGION_SIZE=64M", "MIMALLOC_HELD_SIZE=8K", "MIMALLOC_DEEPBIND=keep",
+         "MIMALLOC_RESERVE_HUGE_OS_PAGES=9", "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT=2",
+         "MIMALLOC_RESERVE_OS_MEMORY=3M", "MIMALLOC_USE_NUMA_NODES=4", "MIMALLOC_DISALLOW_OS_ALLOC=1");
     assert_string_equal(loaded.said, "");
+    assert_int_equal(loaded.conf.reserve_huge_pages, 9);
+    assert_int_equal(loaded.conf.reserve_huge_pages_at, 2);
+    assert_int_equal(loaded.conf.reserve_os_bytes, 3 << 20);
+    assert_int_equal(loaded.conf.numa_nodes, 4);
+    assert_true(loaded.conf.disallow_os_alloc);
     assert_true(loaded.conf.verbose && loaded.conf.show_stats && loaded.conf.show_errors);
     assert_int_equal(loaded.conf.errors, ERRORS_REPORT);
     assert_int_equal(loaded.conf.max_errors, 5);
@@ -220,13 +227,13 @@ options_without_effect_keep_their_values(void **state)
 {
     (void)state;
     LOAD("MIMALLOC_ALLOW_THP=0", "MIMALLOC_ARENA_RESERVE=64M", "MIMALLOC_OS_TAG=240",
-         "MIMALLOC_GUARDED_PRECISE=yes", "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT=-3");
+         "MIMALLOC_GUARDED_PRECISE=yes", "MIMALLOC_PAGE_MAX_RECLAIM=-3");
     assert_string_equal(loaded.said, "");
     assert_int_equal(loaded.values[mi_option_allow_thp], 0);
     assert_int_equal(loaded.values[mi_option_arena_reserve], 64 << 20);
     assert_int_equal(loaded.values[mi_option_os_tag], 240);
     assert_int_equal(loaded.values[mi_option_guarded_precise], 1);
-    assert_int_equal(loaded.values[mi_option_reserve_huge_os_pages_at], -3);
+    assert_int_equal(loaded.values[mi_option_page_max_reclaim], -3);
     assert_int_equal(loaded.origins[mi_option_os_tag], OPTION_BY_ENVIRONMENT);
     assert_memory_equal(&loaded.conf, &mi__conf, sizeof mi__conf);
 }
@@ -477,7 +484,7 @@ names_of_other_versions_are_accepted(void **state)
         assert_string_equal(loaded.said, "");
         size_t found = 0;
         for (size_t k = 0; k < mi__options_count; k++) {
-            found += loaded.values[k] == 77;
+            found += loaded.values[k] == 77 || (k == mi_option_disallow_os_alloc && loaded.values[k] == 1);
         }
         assert_int_equal(found, 1);
     }
