@@ -181,6 +181,10 @@ bool
 mi__region_init(void)
 {
     const size_t least = CHUNK_SLICES;
+    // A start of the library that failed behind this point is tried again.
+    if (atomic_get_relaxed(&first_region.committed) > 0) {
+        return true;
+    }
     size_t slices = ((size_t)1 << (mi__conf.region_bytes_log2 - SLICE_SHIFT));
     region_t *region = &first_region;
     while (slices >= least && !reserve_region(region, slices, CHUNK_BYTES)) {

@@ -72,7 +72,8 @@ extern MI_HIDDEN region_first_t mi__region_first;
 // Regions that were handed over and are for everybody.
 extern MI_HIDDEN _Atomic(size_t) mi__region_given_shared;
 
-// Reserves the first region. False when not even the smallest fits into the address space.
+// Reserves the first region, unless there is one. False when not even the smallest fits into the
+// address space.
 MI_NODISCARD bool mi__region_init(void);
 
 // Adds a region with room for at least `slices` slices in one run at a multiple of `align` bytes (a

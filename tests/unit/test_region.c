@@ -156,6 +156,18 @@ a_region_is_only_address_space(void)
     check_at_most(region->reserved_bytes - ((size_t)1 << 36), ((size_t)1 << 36) / 400);
 }
 
+static void
+a_second_start_changes_nothing(void)
+{
+    region_t *region = start(26);
+    size_t space = address_space_bytes();
+    char *base = region->base;
+    check(mi__region_init());
+    check(mi__region_at(0) == region && region->base == base);
+    check_equal(mi__region_count(), 1);
+    check_equal(address_space_bytes(), space);
+}
+
 // ---- from addresses to descriptors ----------------------------------------------------------
 
 static void
@@ -549,6 +561,7 @@ main(void)
         fresh_test(a_region_of_one_chunk_is_enough),
         fresh_test(less_than_a_chunk_is_refused),
         fresh_test(a_region_is_only_address_space),
+        fresh_test(a_second_start_changes_nothing),
         fresh_test(every_slice_has_its_descriptor),
         fresh_test(the_edges_are_exact),
         fresh_test(foreign_addresses_are_known),
