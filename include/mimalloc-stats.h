@@ -116,7 +116,7 @@ typedef struct mi_stats_s {
 #define mi_stats_init(stats) (memset((stats), 0, sizeof(mi_stats_t)), mi_stats_header_init(stats))
 #define mi_stats_t_decl(name)                                                                                \
     mi_stats_t name;                                                                                         \
-    mi_stats_init(&name)
+    mi_stats_init(&(name))
 
 /* Attributes have a line of their own, which clang-format does not know. */
 /* clang-format off */

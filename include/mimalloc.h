@@ -370,6 +370,7 @@ mi_decl_export void mi_thread_set_in_threadpool(void) mi_attr_noexcept;
  * mi_option_purge_delay); docs/options.md says what each of them does. Those that have no meaning in
  * this library keep the value that they are given, and have no effect.
  */
+/* NOLINTBEGIN(readability-identifier-naming): names that programs use */
 typedef enum mi_option_e {
     mi_option_show_errors = 0,
     mi_option_show_stats = 1,
@@ -449,6 +450,7 @@ typedef enum mi_option_e {
     mi_option_decommit_extend_delay = mi_option_deprecated_purge_extend_delay,
     mi_option_abandoned_reclaim_on_free = mi_option_page_reclaim_on_free
 } mi_option_t;
+/* NOLINTEND(readability-identifier-naming) */
 
 /*
  * The value of `option`, from the program, else the environment, else the default. Sizes are in KiB,
