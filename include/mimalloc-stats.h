@@ -4,8 +4,9 @@
  *
  * The figures are of the whole process: of all its threads, also those that have ended. They cost
  * nothing while blocks are allocated and freed: a call here goes over all pages and adds up, which
- * takes about a millisecond for each GiB in small blocks. When no other thread allocates or frees
- * meanwhile, they are exact, to the block; else each of them is right for some moment of the call.
+ * takes about a quarter of a millisecond for each GiB in small blocks. When no other thread allocates
+ * or frees meanwhile, they are exact, to the block; else each of them is right for some moment of the
+ * call.
  *
  * total        since the start of the process, or since mi_stats_reset
  * current      now
@@ -59,44 +60,44 @@ typedef enum mi_chunkbin_e {
 } mi_chunkbin_t;
 
 /*
- * The layout is that of mimalloc 3.4. Fields whose comment begins with 0 are there for it, and are
- * 0: this design has no such thing.
+ * The layout is that of mimalloc 3.4. Fields whose comment begins with 0 are there for it, and are 0:
+ * this design has no such thing, or does not count it.
  */
 typedef struct mi_stats_s {
     size_t size;    /* set by the caller: sizeof(mi_stats_t) … */
     size_t version; /* … and MI_STAT_VERSION */
 
-    mi_stat_count_t pages;                  /* pages: runs of memory with blocks of one size */
-    mi_stat_count_t reserved;               /* bytes of address space */
-    mi_stat_count_t committed;              /* bytes made accessible */
-    mi_stat_counter_t reset;                /* 0 (memory is purged instead) */
-    mi_stat_counter_t purged;               /* bytes given back to the system */
-    mi_stat_count_t page_committed;         /* bytes of pages; total: of those that other ones gave way to */
-    mi_stat_count_t pages_abandoned;        /* pages of threads that have ended */
-    mi_stat_count_t threads;                /* threads that have allocated */
-    mi_stat_count_t malloc_normal;          /* bytes of blocks in pages with others */
-    mi_stat_count_t malloc_huge;            /* bytes of blocks with a page of their own */
-    mi_stat_count_t malloc_requested;       /* the sum of both */
-    mi_stat_counter_t mmap_calls;           /* calls of the system: for address space, */
-    mi_stat_counter_t commit_calls;         /* to make memory accessible, */
-    mi_stat_counter_t reset_calls;          /* 0 */
-    mi_stat_counter_t purge_calls;          /* to give memory back */
-    mi_stat_counter_t arena_count;          /* reservations of address space */
-    mi_stat_counter_t malloc_normal_count;  /* blocks allocated in pages with others */
-    mi_stat_counter_t malloc_huge_count;    /* and with a page of their own */
-    mi_stat_counter_t malloc_guarded_count; /* 0 */
-    mi_stat_counter_t arena_rollback_count; /* 0 */
-    mi_stat_counter_t arena_purges;         /* 0 */
-    mi_stat_counter_t pages_extended;       /* 0 */
-    mi_stat_counter_t pages_retire;         /* 0 */
-    mi_stat_counter_t page_searches;        /* 0 */
-    mi_stat_counter_t page_searches_count;  /* 0 */
-    mi_stat_count_t segments;               /* 0 */
-    mi_stat_count_t segments_abandoned;     /* 0 */
-    mi_stat_count_t segments_cache;         /* 0 */
-    mi_stat_count_t _segments_reserved;     /* 0 */
-    mi_stat_count_t heaps;                  /* heaps */
-    mi_stat_count_t theaps;                 /* heaps of single threads, also of ones that have ended */
+    mi_stat_count_t pages;                       /* pages: runs of memory with blocks of one size */
+    mi_stat_count_t reserved;                    /* bytes of address space */
+    mi_stat_count_t committed;                   /* bytes made accessible */
+    mi_stat_counter_t reset;                     /* 0 (memory is purged instead) */
+    mi_stat_counter_t purged;                    /* bytes given back to the system */
+    mi_stat_count_t page_committed;              /* bytes of pages */
+    mi_stat_count_t pages_abandoned;             /* pages of threads that have ended */
+    mi_stat_count_t threads;                     /* threads that have allocated */
+    mi_stat_count_t malloc_normal;               /* bytes of blocks in pages with others */
+    mi_stat_count_t malloc_huge;                 /* bytes of blocks with a page of their own */
+    mi_stat_count_t malloc_requested;            /* the sum of both */
+    mi_stat_counter_t mmap_calls;                /* calls of the system: for address space, */
+    mi_stat_counter_t commit_calls;              /* to make memory accessible, */
+    mi_stat_counter_t reset_calls;               /* 0 */
+    mi_stat_counter_t purge_calls;               /* to give memory back */
+    mi_stat_counter_t arena_count;               /* reservations of address space */
+    mi_stat_counter_t malloc_normal_count;       /* blocks allocated in pages with others */
+    mi_stat_counter_t malloc_huge_count;         /* and with a page of their own */
+    mi_stat_counter_t malloc_guarded_count;      /* 0 */
+    mi_stat_counter_t arena_rollback_count;      /* 0 */
+    mi_stat_counter_t arena_purges;              /* 0 */
+    mi_stat_counter_t pages_extended;            /* 0 */
+    mi_stat_counter_t pages_retire;              /* 0 */
+    mi_stat_counter_t page_searches;             /* 0 */
+    mi_stat_counter_t page_searches_count;       /* 0 */
+    mi_stat_count_t segments;                    /* 0 */
+    mi_stat_count_t segments_abandoned;          /* 0 */
+    mi_stat_count_t segments_cache;              /* 0 */
+    mi_stat_count_t _segments_reserved;          /* 0 */
+    mi_stat_count_t heaps;                       /* heaps */
+    mi_stat_count_t theaps;                      /* heaps of single threads, also of ones that have ended */
     mi_stat_counter_t pages_reclaim_on_alloc;    /* 0 */
     mi_stat_counter_t pages_reclaim_on_free;     /* 0 */
     mi_stat_counter_t pages_reabandon_full;      /* 0 */
