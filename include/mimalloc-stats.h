@@ -144,6 +144,45 @@ char *mi_stats_get_json(size_t buf_size, char *buf) mi_attr_noexcept;
 mi_decl_nodiscard mi_decl_export
 char *mi_stats_as_json(mi_stats_t *stats, size_t buf_size, char *buf) mi_attr_noexcept;
 
+/*
+ * The same three for one heap (NULL: the main one), or for all heaps of a subprocess: numbers, JSON,
+ * and text to `out` or (NULL) to where text of the library goes. They count from the start of the
+ * heap, whatever was reset; `peak` is what `current` is. What a heap had counted when it ended is
+ * counted for the main heap. Memory that the process has reserved, and calls of the system, are not
+ * divided among heaps and subprocesses: these fields are 0. The heap must not end meanwhile.
+ */
+mi_decl_extension mi_decl_export
+bool mi_heap_stats_get(mi_heap_t *heap, mi_stats_t *stats) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+char *mi_heap_stats_get_json(mi_heap_t *heap, size_t buf_size, char *buf) mi_attr_noexcept;
+mi_decl_export
+void mi_heap_stats_print_out(mi_heap_t *heap, mi_output_fun *out, void *arg) mi_attr_noexcept;
+mi_decl_extension mi_decl_export
+bool mi_subproc_stats_get(mi_subproc_id_t subproc, mi_stats_t *stats) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export
+char *mi_subproc_stats_get_json(mi_subproc_id_t subproc, size_t buf_size, char *buf) mi_attr_noexcept;
+mi_decl_export
+void mi_subproc_stats_print_out(mi_subproc_id_t subproc, mi_output_fun *out, void *arg) mi_attr_noexcept;
+
+/* The text of each heap of a subprocess, one after the other. */
+mi_decl_export
+void mi_subproc_heap_stats_print_out(mi_subproc_id_t subproc, mi_output_fun *out, void *arg) mi_attr_noexcept;
+
+/*
+ * What belongs to a subprocess and to none of its heaps: of the main one the memory that the process
+ * has reserved, committed and purged, and calls of the system; of the others nothing.
+ */
+mi_decl_extension mi_decl_export
+bool mi_subproc_stats_get_exclusive(mi_subproc_id_t subproc, mi_stats_t *stats) mi_attr_noexcept;
+
+/* The part of a heap that one thread has; false when `theap` is NULL, or as mi_stats_get. */
+mi_decl_extension mi_decl_export
+bool mi_theap_stats_get(mi_theap_t *theap, mi_stats_t *stats) mi_attr_noexcept;
+
+/* Do nothing: figures of a heap are always those of all threads, of a subprocess those of all heaps. */
+mi_decl_export void mi_heap_stats_merge_to_subproc(mi_heap_t *heap) mi_attr_noexcept;
+mi_decl_export void mi_theap_stats_merge_to_heap(mi_theap_t *theap) mi_attr_noexcept;
+
 /* The largest block in a bin of `malloc_bins`, in bytes; 0 for MI_BIN_HUGE and beyond. */
 mi_decl_nodiscard mi_decl_export
 size_t mi_stats_get_bin_size(size_t bin) mi_attr_noexcept;

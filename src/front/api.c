@@ -384,7 +384,8 @@ void
 mi_collect_reduce(size_t target_thread_owned)
 {
     census_t census;
-    mi__census_take_thread(&census, mi__thread_heap);
+    census_scope_t scope = {.thread = mi__thread_heap->main};
+    mi__census_take_part(&census, &scope);
     if (census.total.page_bytes > target_thread_owned) {
         (void)mi__collect(true);
     }

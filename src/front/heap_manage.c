@@ -196,12 +196,6 @@ mi_theap_collect(mi_theap_t *theap, bool force)
 
 // ---- Subprocesses
 
-static subproc_t *
-subproc_of_public(mi_subproc_id_t id)
-{
-    return id._mi_subproc_id == NULL ? &mi__subproc_main : id._mi_subproc_id;
-}
-
 static mi_subproc_id_t
 public_subproc(subproc_t *subproc)
 {

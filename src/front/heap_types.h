@@ -35,4 +35,10 @@ public_part(thread_heap_t *part)
     return (mi_theap_t *)(void *)part;
 }
 
+static inline subproc_t *
+subproc_of_public(mi_subproc_id_t id)
+{
+    return id._mi_subproc_id == NULL ? &mi__subproc_main : (subproc_t *)id._mi_subproc_id;
+}
+
 #endif

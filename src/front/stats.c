@@ -184,13 +184,14 @@ mi__stats_print(void (*out)(const char *text, void *arg), void *arg)
 }
 
 void
-mi__stats_print_thread(void (*out)(const char *text, void *arg), void *arg)
+mi__stats_print_part(const census_scope_t *scope, const char *of, void (*out)(const char *text, void *arg),
+                     void *arg)
 {
     census_t census;
-    mi__census_take_thread(&census, mi__thread_heap);
+    mi__census_take_part(&census, scope);
     table_t table = {.out = out, .arg = arg};
     text_init(&table.text);
-    put_title(&table, "a thread of ");
+    put_title(&table, of);
     put_classes(&table, &census);
     flush(&table);
 }

@@ -7,13 +7,14 @@
 #ifndef MI_FRONT_STATS_H
 #define MI_FRONT_STATS_H
 
-#include "base/platform.h"
+#include "heap/census.h"
 
 // Prints one row for each size class in use, then memory and process figures. `out` gets whole
 // lines, several in one call; NULL: they go where messages go (front/report.h).
 void mi__stats_print(void (*out)(const char *text, void *arg), void *arg);
 
-// The rows of the calling thread's heap alone, by mi__census_take_thread.
-void mi__stats_print_thread(void (*out)(const char *text, void *arg), void *arg);
+// The rows of a part of the process; `of` is what the title calls it, such as "a heap of ".
+void mi__stats_print_part(const census_scope_t *scope, const char *of,
+                          void (*out)(const char *text, void *arg), void *arg);
 
 #endif

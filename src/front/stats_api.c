@@ -9,6 +9,7 @@
 #include "mimalloc-stats.h"
 
 #include "base/format.h"
+#include "front/heap_types.h"
 #include "front/report.h"
 #include "front/stats.h"
 #include "front/stats_json.h"
@@ -87,7 +88,130 @@ mi_stats_print_out(mi_output_fun *out, void *arg)
 void
 mi_thread_stats_print_out(mi_output_fun *out, void *arg)
 {
-    mi__stats_print_thread(out, arg);
+    census_scope_t scope = {.thread = mi__thread_heap->main};
+    mi__stats_print_part(&scope, "a thread of ", out, arg);
+}
+
+// ---- Of heaps and subprocesses
+
+// NULL is the main heap.
+static census_scope_t
+scope_of_heap(const mi_heap_t *heap)
+{
+    return (census_scope_t){.heap = heap == NULL ? &mi__subproc_current()->main : heap_of_public(heap)};
+}
+
+static census_scope_t
+scope_of_subproc(mi_subproc_id_t id)
+{
+    return (census_scope_t){.subproc = subproc_of_public(id)};
+}
+
+static bool
+get_part(mi_stats_t *stats, const census_scope_t *scope)
+{
+    if (!is_of_this_version(stats)) {
+        return false;
+    }
+    census_t census;
+    mi__tally_take_part(stats, &census, scope);
+    return true;
+}
+
+static char *
+json_of_part(const census_scope_t *scope, size_t buf_size, char *buf)
+{
+    mi_stats_t stats;
+    census_t census;
+    mi__tally_take_part(&stats, &census, scope);
+    return mi__stats_json(&stats, &census, buf_size, buf);
+}
+
+bool
+mi_heap_stats_get(mi_heap_t *heap, mi_stats_t *stats)
+{
+    census_scope_t scope = scope_of_heap(heap);
+    return get_part(stats, &scope);
+}
+
+char *
+mi_heap_stats_get_json(mi_heap_t *heap, size_t buf_size, char *buf)
+{
+    census_scope_t scope = scope_of_heap(heap);
+    return json_of_part(&scope, buf_size, buf);
+}
+
+void
+mi_heap_stats_print_out(mi_heap_t *heap, mi_output_fun *out, void *arg)
+{
+    census_scope_t scope = scope_of_heap(heap);
+    mi__stats_print_part(&scope, "a heap of ", out, arg);
+}
+
+void
+mi_heap_stats_merge_to_subproc(mi_heap_t *heap)
+{
+    // The figures of a subprocess are always those of all its heaps.
+    (void)heap;
+}
+
+bool
+mi_theap_stats_get(mi_theap_t *theap, mi_stats_t *stats)
+{
+    census_scope_t scope = {.thread_heap = part_of_public(theap)};
+    return theap != NULL && get_part(stats, &scope);
+}
+
+void
+mi_theap_stats_merge_to_heap(mi_theap_t *theap)
+{
+    // Nor is there anything to do for a heap's.
+    (void)theap;
+}
+
+bool
+mi_subproc_stats_get(mi_subproc_id_t subproc, mi_stats_t *stats)
+{
+    census_scope_t scope = scope_of_subproc(subproc);
+    return get_part(stats, &scope);
+}
+
+char *
+mi_subproc_stats_get_json(mi_subproc_id_t subproc, size_t buf_size, char *buf)
+{
+    census_scope_t scope = scope_of_subproc(subproc);
+    return json_of_part(&scope, buf_size, buf);
+}
+
+void
+mi_subproc_stats_print_out(mi_subproc_id_t subproc, mi_output_fun *out, void *arg)
+{
+    census_scope_t scope = scope_of_subproc(subproc);
+    mi__stats_print_part(&scope, "a subprocess of ", out, arg);
+}
+
+void
+mi_subproc_heap_stats_print_out(mi_subproc_id_t id, mi_output_fun *out, void *arg)
+{
+    subproc_t *subproc = subproc_of_public(id);
+    census_scope_t scope = {.heap = &subproc->main};
+    mi__stats_print_part(&scope, "the main heap of ", out, arg);
+    for (heap_t *heap = mi__heap_first_made(); heap != NULL; heap = heap->next_made) {
+        if (mi__heap_is_live(heap) && heap->subproc == subproc) {
+            scope.heap = heap;
+            mi__stats_print_part(&scope, "a heap of ", out, arg);
+        }
+    }
+}
+
+bool
+mi_subproc_stats_get_exclusive(mi_subproc_id_t subproc, mi_stats_t *stats)
+{
+    if (!is_of_this_version(stats)) {
+        return false;
+    }
+    mi__tally_take_memory(stats, subproc_of_public(subproc) == &mi__subproc_main);
+    return true;
 }
 
 // ---- The process

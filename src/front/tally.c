@@ -140,16 +140,43 @@ put_memory(mi_stats_t *stats, const census_t *census)
     stats->purge_calls.total = (int64_t)since(calls.purge, &marks.purge_calls);
 }
 
-// A thread heap is made when no other is free: there were as many threads as heaps at one moment.
+// A thread heap is made when no other is free: there were as many threads as main ones at one
+// moment.
 static void
 put_threads(mi_stats_t *stats, const census_t *census)
 {
     add(&stats->threads, census->threads_bound, census->threads);
-    add(&stats->theaps, since(census->threads_peak, &marks.heaps_made), census->threads_peak);
-    add(&stats->heaps, 1, 1);
+    add(&stats->theaps, since(census->thread_heaps_made, &marks.heaps_made), census->thread_heaps);
     if (!atomic_get_relaxed(&was_reset)) {
         stats->threads.peak = (int64_t)census->threads_peak;
+        stats->theaps.peak = (int64_t)census->thread_heaps;
     }
+}
+
+// What is counted for every part of the process.
+static void
+put_blocks(mi_stats_t *stats, const census_t *census)
+{
+    for (unsigned i = 0; i <= CLASS_COUNT; i++) {
+        put_class(stats, &census->classes[i], i);
+    }
+    stats->malloc_huge.total = (int64_t)census->singleton_bytes;
+    stats->page_committed.total += (int64_t)census->singleton_bytes;
+    add(&stats->malloc_requested, (uint64_t)(stats->malloc_normal.total + stats->malloc_huge.total),
+        census->total.live_bytes);
+    add(&stats->pages, census->total.pages_made, census->total.pages);
+    stats->pages_abandoned.current = (int64_t)census->pages_orphaned;
+}
+
+// Heaps that live now: of `subproc`, or of all.
+static uint64_t
+count_heaps(const subproc_t *subproc)
+{
+    uint64_t count = 1;
+    for (heap_t *heap = mi__heap_first_made(); heap != NULL; heap = heap->next_made) {
+        count += mi__heap_is_live(heap) && (subproc == NULL || heap->subproc == subproc);
+    }
+    return count;
 }
 
 static void
@@ -164,7 +191,7 @@ raise(const mi_stats_t *stats, mi_stat_count_t *count)
 }
 
 static void
-raise_all(mi_stats_t *stats)
+for_each_count(mi_stats_t *stats, void (*each)(const mi_stats_t *stats, mi_stat_count_t *count))
 {
     mi_stat_count_t *const counts[] = {
         &stats->pages,       &stats->reserved,      &stats->committed,        &stats->page_committed,
@@ -172,11 +199,11 @@ raise_all(mi_stats_t *stats)
         &stats->malloc_huge, &stats->malloc_normal, &stats->malloc_requested,
     };
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        raise(stats, counts[i]);
+        each(stats, counts[i]);
     }
     for (size_t i = 0; i < MI_BIN_COUNT; i++) {
-        raise(stats, &stats->malloc_bins[i]);
-        raise(stats, &stats->page_bins[i]);
+        each(stats, &stats->malloc_bins[i]);
+        each(stats, &stats->page_bins[i]);
     }
 }
 
@@ -185,18 +212,46 @@ mi__tally_take(mi_stats_t *stats, census_t *census)
 {
     mi__tally_census(census);
     mi_stats_init(stats);
-    for (unsigned i = 0; i <= CLASS_COUNT; i++) {
-        put_class(stats, &census->classes[i], i);
-    }
-    stats->malloc_huge.total = (int64_t)census->singleton_bytes;
-    stats->page_committed.total += (int64_t)census->singleton_bytes;
-    add(&stats->malloc_requested, (uint64_t)(stats->malloc_normal.total + stats->malloc_huge.total),
-        census->total.live_bytes);
-    add(&stats->pages, census->total.pages_made, census->total.pages);
-    stats->pages_abandoned.current = (int64_t)census->pages_orphaned;
+    put_blocks(stats, census);
     put_memory(stats, census);
     put_threads(stats, census);
-    raise_all(stats);
+    uint64_t heaps = count_heaps(NULL);
+    add(&stats->heaps, heaps, heaps);
+    for_each_count(stats, raise);
+}
+
+static void
+take_current_as_peak(const mi_stats_t *stats, mi_stat_count_t *count)
+{
+    (void)stats;
+    count->peak = count->current;
+}
+
+void
+mi__tally_take_part(mi_stats_t *stats, census_t *census, const census_scope_t *scope)
+{
+    mi__census_take_part(census, scope);
+    mi_stats_init(stats);
+    put_blocks(stats, census);
+    add(&stats->threads, census->threads, census->threads);
+    add(&stats->theaps, census->thread_heaps, census->thread_heaps);
+    if (scope->thread_heap == NULL && scope->thread == NULL) {
+        uint64_t heaps = scope->heap != NULL ? 1 : count_heaps(scope->subproc);
+        add(&stats->heaps, heaps, heaps);
+    }
+    for_each_count(stats, take_current_as_peak);
+}
+
+void
+mi__tally_take_memory(mi_stats_t *stats, bool is_main)
+{
+    mi_stats_init(stats);
+    if (is_main) {
+        census_t census;
+        mi__tally_census(&census);
+        put_memory(stats, &census);
+        for_each_count(stats, take_current_as_peak);
+    }
 }
 
 void
@@ -217,7 +272,7 @@ mi__tally_reset(void)
     atomic_set_relaxed(&marks.reserved_bytes, census.reserved_bytes);
     atomic_set_relaxed(&marks.committed_bytes, census.committed_bytes);
     atomic_set_relaxed(&marks.regions, mi__region_count());
-    atomic_set_relaxed(&marks.heaps_made, census.threads_peak);
+    atomic_set_relaxed(&marks.heaps_made, census.thread_heaps_made);
     atomic_set_relaxed(&marks.reserve_calls, calls.reserve);
     atomic_set_relaxed(&marks.commit_calls, calls.commit);
     atomic_set_relaxed(&marks.purge_calls, calls.purge);

@@ -18,6 +18,14 @@ void mi__tally_census(census_t *census);
 // All of `*stats`, its header included, and the census that it is made of.
 void mi__tally_take(mi_stats_t *stats, census_t *census);
 
+// The same of a part of the process, since its start whatever was reset; the highest values are
+// those of now, and memory is not divided among parts: 0.
+void mi__tally_take_part(mi_stats_t *stats, census_t *census, const census_scope_t *scope);
+
+// Of the process's memory and nothing else, as mi__tally_take has it; or, when it is not the main
+// subprocess's, nothing at all.
+void mi__tally_take_memory(mi_stats_t *stats, bool is_main);
+
 // Counts from now.
 void mi__tally_reset(void);
 

@@ -14,15 +14,30 @@
 #include "heap/held.h"
 #include "heap/registry.h"
 
-static const thread_heap_t *
-owner_of(uintptr_t word)
+static bool
+is_in(const census_scope_t *scope, const thread_heap_t *owner, const heap_t *heap)
 {
-    return (const thread_heap_t *)(word & ~(uintptr_t)OWNER_FLAGS); // NOLINT(performance-no-int-to-ptr)
+    return (scope->thread_heap == NULL || scope->thread_heap == owner) &&
+           (scope->thread == NULL || (owner != NULL && scope->thread == HINT_GET(owner->main))) &&
+           (scope->heap == NULL || scope->heap == heap) &&
+           (scope->subproc == NULL || (heap != NULL && scope->subproc == heap->subproc));
 }
 
-// Counts one page, if it is of the heap `only` (NULL: of any), and returns how many slices to go on.
+static bool
+has_page(const census_scope_t *scope, page_t *page)
+{
+    return scope == NULL || is_in(scope, page_thread_heap(page_owner(page)), mi__heap_of_page(page));
+}
+
+static bool
+has_thread_heap(const census_scope_t *scope, const thread_heap_t *heap)
+{
+    return scope == NULL || is_in(scope, heap, atomic_get_relaxed(&heap->heap));
+}
+
+// Counts one page, if it is in the scope (NULL: all are), and returns how many slices to go on.
 static size_t
-count_page(census_t *census, page_t *page, const thread_heap_t *only)
+count_page(census_t *census, page_t *page, const census_scope_t *scope)
 {
     uintptr_t word = page_owner(page);
     size_t slices = HINT_GET(page->slices);
@@ -33,10 +48,10 @@ count_page(census_t *census, page_t *page, const thread_heap_t *only)
     if (class > CLASS_COUNT) {
         return 1;
     }
-    const thread_heap_t *owner = owner_of(word);
-    if (only != NULL && owner != only) {
+    if (!has_page(scope, page)) {
         return slices;
     }
+    const thread_heap_t *owner = page_thread_heap(word);
     census->pages_orphaned += owner != NULL && mi__registry_is_orphan(owner);
     census_class_t *row = &census->classes[class];
     row->pages++;
@@ -57,13 +72,13 @@ count_page(census_t *census, page_t *page, const thread_heap_t *only)
 }
 
 static void
-count_region(census_t *census, region_t *region, const thread_heap_t *only)
+count_region(census_t *census, region_t *region, const census_scope_t *scope)
 {
     // acquire: pairs with the release in raise_frontier (region.c): descriptors below the frontier
     // are mapped.
     size_t committed = atomic_get_acquire(&region->committed);
     for (size_t slice = 0; slice < committed;) {
-        slice += count_page(census, region_descriptor_at(region, slice), only);
+        slice += count_page(census, region_descriptor_at(region, slice), scope);
     }
 }
 
@@ -95,6 +110,35 @@ discount_held(census_t *census, const thread_heap_t *heap)
     }
 }
 
+// The same for a part: each block by its page.
+typedef struct discount_t {
+    census_t *census;
+    const census_scope_t *scope;
+} discount_t;
+
+static void
+discount_block(block_t *block, void *arg)
+{
+    const discount_t *to = arg;
+    page_t *page = mi__page_of(block);
+    unsigned class = page == NULL ? CLASS_COUNT : HINT_GET(page->class);
+    if (class < CLASS_COUNT && has_page(to->scope, page) && to->census->classes[class].live > 0) {
+        to->census->classes[class].live--;
+        to->census->classes[class].live_bytes -= to->census->classes[class].block_size;
+    }
+}
+
+static void
+discount_lent(census_t *census, const thread_heap_t *heap)
+{
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        size_t held;
+        size_t lent;
+        mi__held_count(heap, i, &held, &lent);
+        census->classes[i].allocated -= size_min(lent, census->classes[i].allocated);
+    }
+}
+
 static void
 add_up(census_t *census)
 {
@@ -118,13 +162,39 @@ start(census_t *census)
     }
 }
 
+static void
+count_pages(census_t *census, const census_scope_t *scope)
+{
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        count_region(census, mi__region_at(i), scope);
+    }
+}
+
+static void
+count_thread_heap(census_t *census, const thread_heap_t *heap)
+{
+    count_granted(census, heap);
+    census->thread_heaps += atomic_get_relaxed(&heap->heap) != NULL;
+    census->thread_heaps_made++;
+    census->threads += heap->main == heap && atomic_get_relaxed(&heap->state) == HEAP_LIVE;
+}
+
 void
-mi__census_take_thread(census_t *census, const thread_heap_t *heap)
+mi__census_take_part(census_t *census, const census_scope_t *scope)
 {
     start(census);
-    count_granted(census, heap);
-    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        count_region(census, mi__region_at(i), heap);
+    for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
+        if (has_thread_heap(scope, heap)) {
+            count_thread_heap(census, heap);
+        }
+    }
+    count_pages(census, scope);
+    discount_t discount = {.census = census, .scope = scope};
+    for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
+        mi__held_visit(heap, discount_block, &discount);
+        if (has_thread_heap(scope, heap)) {
+            discount_lent(census, heap);
+        }
     }
     add_up(census);
 }
@@ -134,11 +204,9 @@ mi__census_take(census_t *census)
 {
     start(census);
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
-        count_granted(census, heap);
+        count_thread_heap(census, heap);
     }
-    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        count_region(census, mi__region_at(i), NULL);
-    }
+    count_pages(census, NULL);
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
         discount_held(census, heap);
     }

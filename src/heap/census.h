@@ -11,7 +11,7 @@
 #ifndef MI_HEAP_CENSUS_H
 #define MI_HEAP_CENSUS_H
 
-#include "heap/thread_heap.h"
+#include "heap/heap.h"
 
 typedef struct census_class_t {
     size_t block_size;   // bytes; 0 for the last entry, which counts singletons of any size
@@ -30,6 +30,8 @@ typedef struct census_t {
     uint64_t pages_orphaned;  // pages of thread heaps without a thread
     uint64_t threads_bound;   // threads that were given a heap since the start
     size_t threads;           // threads that own a heap now
+    size_t thread_heaps;      // that belong to a heap now …
+    size_t thread_heaps_made; // … and all there are
     size_t threads_peak;      // thread heaps ever made: the peak, since they are reused
     size_t reserved_bytes;    // address space of all regions
     size_t committed_bytes;   // made accessible
@@ -41,9 +43,17 @@ typedef struct census_t {
 
 void mi__census_take(census_t *census);
 
-// The same of one thread heap: what it has granted, and the pages that it owns; blocks that it holds
-// back of others, and singletons, which have no owner, are not among them. Figures of the process
-// are 0.
-void mi__census_take_thread(census_t *census, const thread_heap_t *heap);
+// A part of the process: what all of the fields that are not NULL name.
+typedef struct census_scope_t {
+    const thread_heap_t *thread_heap;
+    const thread_heap_t *thread; // a thread, by its main heap: all thread heaps of it
+    const heap_t *heap;
+    const subproc_t *subproc;
+} census_scope_t;
+
+// The same of a part: what its thread heaps have granted, and their pages. Singletons belong to a
+// heap, but to no thread. `threads` are those whose main heap is in the part now; the other figures
+// of the process are 0.
+void mi__census_take_part(census_t *census, const census_scope_t *scope);
 
 #endif

@@ -4,10 +4,12 @@
 #include "fresh.h"
 
 #include "alloc/alloc.h"
+#include "alloc/fast.h"
 #include "arena/meta.h"
 #include "arena/purge.h"
 #include "heap/census.h"
 #include "heap/registry.h"
+#include "heap/siblings.h"
 
 static census_t census;
 
@@ -475,7 +477,8 @@ one_thread_is_counted_alone(void)
     }
     void *large = mi__alloc(100 * 1024);
     mi__thread_heap_drain(mi__thread_heap);
-    mi__census_take_thread(&census, mi__thread_heap);
+    census_scope_t scope = {.thread = mi__thread_heap};
+    mi__census_take_part(&census, &scope);
     const census_class_t *row = &census.classes[class_of(9000)];
     check_equal(row->live, 3);
     check_equal(row->pages, 1);
@@ -489,11 +492,70 @@ one_thread_is_counted_alone(void)
         mi__free(mine[i]);
     }
     mi__free(large);
-    mi__census_take_thread(&census, mi__thread_heap);
+    mi__census_take_part(&census, &scope);
     check_equal(row->live, 0);
     // A thread without a heap has nothing.
-    mi__census_take_thread(&census, &mi__thread_heap_none);
+    scope.thread = &mi__thread_heap_none;
+    mi__census_take_part(&census, &scope);
     check_equal(census.total.live + census.total.allocated + census.total.pages, 0);
+}
+
+// Two heaps and a subprocess, whose blocks a second thread frees in part: it holds back those of
+// main heaps, and sends those of others home.
+static void *parts[3][4];
+
+static void *
+free_some(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        mi__free(parts[i][0]);
+    }
+    return NULL;
+}
+
+static void
+heaps_are_counted_one_by_one(void)
+{
+    start();
+    mi__free(mi__alloc(1));
+    heap_t *heaps[] = {&mi__subproc_main.main, mi__heap_new(&mi__subproc_main, NULL),
+                       mi__heap_new(&mi__subproc_main, NULL)};
+    for (int i = 0; i < 3; i++) {
+        thread_heap_t *part = i == 0 ? mi__thread_heap : mi__siblings_of(heaps[i]);
+        for (int k = 0; k < 4; k++) {
+            parts[i][k] = fast_alloc_in(part, 9000);
+            check(parts[i][k] != NULL);
+        }
+        check(fast_alloc_in(part, 100 * 1024) != NULL);
+    }
+    run_thread(free_some, NULL);
+    for (int i = 0; i < 3; i++) {
+        census_scope_t scope = {.heap = heaps[i]};
+        mi__census_take_part(&census, &scope);
+        const census_class_t *row = &census.classes[class_of(9000)];
+        check_equal(row->allocated, 4);
+        check_equal(row->live, 3);
+        check_equal(row->live_bytes, 3 * row->block_size);
+        check_equal(census.classes[CLASS_COUNT].live, 1);
+        check_equal(census.classes[CLASS_COUNT].allocated, 1);
+        check_equal(census.threads, i == 0);
+        check_sums();
+    }
+    census_scope_t scope = {.subproc = &mi__subproc_main};
+    mi__census_take_part(&census, &scope);
+    check_equal(census.classes[class_of(9000)].live, 9);
+    check_equal(census.classes[class_of(9000)].allocated, 12);
+    subproc_t *other = mi__subproc_new();
+    scope.subproc = other;
+    mi__census_take_part(&census, &scope);
+    check_equal(census.total.live + census.total.allocated + census.total.pages, 0);
+    // What a destroyed heap had counted goes to the main one.
+    mi__heap_destroy(heaps[2]);
+    scope = (census_scope_t){.heap = heaps[0]};
+    mi__census_take_part(&census, &scope);
+    check_equal(census.classes[class_of(9000)].allocated, 8);
+    check_equal(census.classes[class_of(9000)].live, 3);
 }
 
 // A block that its thread holds back is free, as the program sees it.
@@ -608,6 +670,7 @@ main(void)
         fresh_test(pages_are_counted_when_they_are_made),
         fresh_test(pages_of_threads_that_ended_are_told_apart),
         fresh_test(one_thread_is_counted_alone),
+        fresh_test(heaps_are_counted_one_by_one),
         fresh_test(held_blocks_are_not_live),
         fresh_test(blocks_sent_home_are_not_live),
         fresh_test(lent_blocks_are_counted_as_they_are_taken),

@@ -18,10 +18,12 @@ mi__census_take(census_t *census)
     *census = census_now;
 }
 
+static const census_scope_t *scope_asked;
+
 void
-mi__census_take_thread(census_t *census, const thread_heap_t *heap)
+mi__census_take_part(census_t *census, const census_scope_t *scope)
 {
-    assert_ptr_equal(heap, mi__thread_heap);
+    scope_asked = scope;
     *census = census_now;
 }
 
@@ -198,13 +200,15 @@ without_a_function_messages_take_it(void **state)
 }
 
 static void
-a_thread_has_rows_and_no_figures_of_the_process(void **state)
+a_part_has_rows_and_no_figures_of_the_process(void **state)
 {
     (void)state;
     set_class(0, 16, 12345, 2048, 1);
     census_now.total = census_now.classes[0];
     shown[0] = 0;
-    mi__stats_print_thread(collect, NULL);
+    census_scope_t scope = {0};
+    mi__stats_print_part(&scope, "a thread of ", collect, NULL);
+    assert_ptr_equal(scope_asked, &scope);
     assert_non_null(strstr(shown, "statistics of a thread of \""));
     assert_non_null(line_of("16 B"));
     assert_non_null(line_of("all"));
@@ -231,7 +235,7 @@ main(void)
         cmocka_unit_test_setup(a_full_table_is_aligned_and_complete, empty_census),
         cmocka_unit_test_setup(used_shares_do_not_overflow, empty_census),
         cmocka_unit_test_setup(without_a_function_messages_take_it, empty_census),
-        cmocka_unit_test_setup(a_thread_has_rows_and_no_figures_of_the_process, empty_census),
+        cmocka_unit_test_setup(a_part_has_rows_and_no_figures_of_the_process, empty_census),
         cmocka_unit_test_setup(errno_stays, empty_census),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

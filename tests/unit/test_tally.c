@@ -14,6 +14,13 @@ mi__census_take(census_t *census)
     *census = census_now;
 }
 
+void
+mi__census_take_part(census_t *census, const census_scope_t *scope)
+{
+    assert_non_null(scope);
+    *census = census_now;
+}
+
 static mi_stats_t stats;
 static census_t census;
 
@@ -182,13 +189,15 @@ memory_and_threads_have_figures(void **state)
     census_now.threads = 5;
     census_now.threads_peak = 17;
     census_now.threads_bound = 1000;
+    census_now.thread_heaps = 17;
+    census_now.thread_heaps_made = 20;
     census_now.pages_orphaned = 9;
     take();
     EXPECT_COUNT(stats.reserved, 1 << 30, 1 << 30, 1 << 30);
     EXPECT_COUNT(stats.committed, 8 << 20, 8 << 20, 8 << 20);
     assert_int_equal(stats.purged.total, 3 << 20);
     EXPECT_COUNT(stats.threads, 1000, 5, 5);
-    EXPECT_COUNT(stats.theaps, 17, 17, 17);
+    EXPECT_COUNT(stats.theaps, 20, 17, 17);
     EXPECT_COUNT(stats.heaps, 1, 1, 1);
     EXPECT_COUNT(stats.pages_abandoned, 0, 9, 9);
 }
@@ -273,6 +282,46 @@ a_reset_counts_from_now(void **state)
     EXPECT_COUNT(stats.malloc_bins[3], 0, 40, 40);
 }
 
+// A part has no history but its own totals.
+static void
+a_part_is_not_reset(void **state)
+{
+    (void)state;
+    set_class(3, 1000, 100, 4, 2);
+    census_now.threads = 2;
+    census_now.thread_heaps = 3;
+    census_now.committed_bytes = 4096;
+    mi__tally_reset();
+    memset(&stats, 0x5a, sizeof stats);
+    census_scope_t scope = {.heap = &mi__subproc_main.main};
+    mi__tally_take_part(&stats, &census, &scope);
+    EXPECT_COUNT(stats.malloc_bins[3], 1000, 100, 100);
+    EXPECT_COUNT(stats.threads, 2, 2, 2);
+    EXPECT_COUNT(stats.theaps, 3, 3, 3);
+    EXPECT_COUNT(stats.heaps, 1, 1, 1);
+    EXPECT_COUNT(stats.committed, 0, 0, 0);
+    EXPECT_COUNT(stats.segments, 0, 0, 0);
+    scope = (census_scope_t){.thread_heap = mi__thread_heap};
+    mi__tally_take_part(&stats, &census, &scope);
+    EXPECT_COUNT(stats.heaps, 0, 0, 0);
+}
+
+static void
+memory_belongs_to_the_main_subprocess(void **state)
+{
+    (void)state;
+    set_class(3, 1000, 100, 4, 2);
+    census_now.committed_bytes = 4096;
+    census_now.purged_bytes = 77;
+    mi__tally_take_memory(&stats, true);
+    EXPECT_COUNT(stats.committed, 4096, 4096, 4096);
+    assert_int_equal(stats.purged.total, 77);
+    EXPECT_COUNT(stats.pages, 0, 0, 0);
+    mi__tally_take_memory(&stats, false);
+    EXPECT_COUNT(stats.committed, 0, 0, 0);
+    assert_int_equal(stats.size, sizeof stats);
+}
+
 // Counts are a snapshot: what others hand back meanwhile may make them smaller than at the reset.
 static void
 figures_are_never_negative(void **state)
@@ -314,6 +363,8 @@ main(void)
         cmocka_unit_test_setup(calls_of_the_system_are_counted, nothing),
         cmocka_unit_test_setup(peaks_are_the_highest_that_were_seen, nothing),
         cmocka_unit_test_setup(a_reset_counts_from_now, nothing),
+        cmocka_unit_test_setup(a_part_is_not_reset, nothing),
+        cmocka_unit_test_setup(memory_belongs_to_the_main_subprocess, nothing),
         cmocka_unit_test_setup(figures_are_never_negative, nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
