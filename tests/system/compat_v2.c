@@ -3,6 +3,7 @@
 // library, and then run with ours in that one's place. compat_v2.sh builds and runs it.
 #include <errno.h>
 #include <mimalloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +190,73 @@ use_options(void)
     EXPECT(mi_option_get(mi_option_eager_commit) == 0);
 }
 
+static bool
+count_blocks(const mi_heap_t *heap, const mi_heap_area_t *area, void *block, size_t block_size, void *arg)
+{
+    EXPECT(heap != NULL && area->block_size == block_size);
+    *(size_t *)arg += block != NULL;
+    return true;
+}
+
+static void
+use_heaps(void)
+{
+    mi_heap_t *heap = mi_heap_new();
+    EXPECT(heap != NULL && heap != mi_heap_get_default() && mi_heap_get_default() == mi_heap_get_backing());
+    void *blocks[20];
+    size_t made = 0;
+    blocks[made++] = mi_heap_malloc(heap, 100);
+    blocks[made++] = mi_heap_zalloc(heap, 100);
+    blocks[made++] = mi_heap_calloc(heap, 10, 10);
+    blocks[made++] = mi_heap_mallocn(heap, 10, 10);
+    blocks[made++] = mi_heap_malloc_small(heap, 100);
+    blocks[made++] = mi_heap_strdup(heap, "text");
+    blocks[made++] = mi_heap_strndup(heap, "text", 2);
+    blocks[made++] = mi_heap_realpath(heap, "/", NULL);
+    blocks[made++] = mi_heap_malloc_aligned(heap, 100, 256);
+    blocks[made++] = mi_heap_malloc_aligned_at(heap, 100, 64, 8);
+    blocks[made++] = mi_heap_zalloc_aligned(heap, 100, 256);
+    blocks[made++] = mi_heap_zalloc_aligned_at(heap, 100, 64, 8);
+    blocks[made++] = mi_heap_calloc_aligned(heap, 10, 10, 256);
+    blocks[made++] = mi_heap_calloc_aligned_at(heap, 10, 10, 64, 8);
+    blocks[made++] = mi_heap_alloc_new(heap, 100);
+    blocks[made++] = mi_heap_alloc_new_n(heap, 10, 10);
+    blocks[made++] = mi_heap_malloc(heap, 1000000);
+    for (size_t i = 0; i < made; i++) {
+        EXPECT(blocks[i] != NULL && mi_heap_contains_block(heap, blocks[i]));
+        EXPECT(mi_heap_check_owned(heap, blocks[i]) && !mi_check_owned(blocks[i]));
+    }
+    blocks[0] = mi_heap_realloc(heap, blocks[0], 5000);
+    blocks[0] = mi_heap_reallocn(heap, blocks[0], 100, 100);
+    blocks[0] = mi_heap_reallocf(heap, blocks[0], 20000);
+    blocks[0] = mi_heap_realloc_aligned(heap, blocks[0], 30000, 512);
+    blocks[0] = mi_heap_realloc_aligned_at(heap, blocks[0], 40000, 64, 16);
+    blocks[1] = mi_heap_rezalloc(heap, blocks[1], 5000);
+    blocks[1] = mi_heap_recalloc(heap, blocks[1], 100, 100);
+    blocks[10] = mi_heap_rezalloc_aligned(heap, blocks[10], 5000, 256);
+    blocks[10] = mi_heap_recalloc_aligned(heap, blocks[10], 100, 100, 256);
+    blocks[11] = mi_heap_rezalloc_aligned_at(heap, blocks[11], 5000, 64, 8);
+    blocks[11] = mi_heap_recalloc_aligned_at(heap, blocks[11], 100, 100, 64, 8);
+    EXPECT(((char *)blocks[1])[9999] == 0 && ((char *)blocks[11])[9999] == 0);
+    size_t seen = 0;
+    EXPECT(mi_heap_visit_blocks(heap, true, count_blocks, &seen) && seen == made);
+
+    mi_heap_t *before = mi_heap_set_default(heap);
+    void *p = mi_malloc(100);
+    EXPECT(mi_heap_contains_block(heap, p) && mi_check_owned(p) && mi_heap_get_default() == heap);
+    mi_heap_set_default(before);
+    mi_heap_collect(heap, true);
+    mi_heap_delete(heap);
+    EXPECT(mi_heap_contains_block(mi_heap_get_backing(), p));
+    for (size_t i = 0; i < made; i++) {
+        mi_free(blocks[i]);
+    }
+    mi_free(p);
+    heap = mi_heap_new();
+    EXPECT(mi_heap_malloc(heap, 10) != NULL && mi_heap_malloc(heap, 10000000) != NULL);
+    mi_heap_destroy(heap);
+}
+
 int
 main(void)
 {
@@ -199,6 +267,7 @@ main(void)
     use_other_names();
     use_hooks_and_figures();
     use_options();
+    use_heaps();
     EXPECT(!mi_is_redirected() && !mi_is_in_heap_region(NULL));
     void *p = malloc(100);
     EXPECT(mi_is_in_heap_region(p));
