@@ -3,16 +3,11 @@
 # The Rust crates: their tests with every kind of feature, dependents with one line changed, packed, other targets. Offline.
 # timeout: 900
 . "$(dirname "$0")/common.bash"
-. "$(dirname "$0")/rust.bash"
+. "$SOURCE_DIR/tools/cargo.bash"
+has_cargo || skip "no cargo"
 
-# A copy, since cargo writes beside what it builds; links stay links, and it is a repository, where cargo lists files
-# another way.
 work=$BUILD_DIR/rust
-mkdir -p "$work"
-rm -rf "$work/tree"
-mkdir "$work/tree"
-(cd "$SOURCE_DIR" && tar -c --exclude=target --exclude=Cargo.lock rust src include cmake LICENSE tests/build/rust) |
-    tar -x -C "$work/tree"
+copy_of_crates "$work/tree" tests/build/rust
 cd "$work/tree"
 export CARGO_TARGET_DIR=$work/target
 
@@ -44,7 +39,7 @@ for name in by_crate by_declarations; do
         { echo "$name: the library does not serve it"; exit 1; }
 done
 
-# ---- Packed: the sources are inside, and it builds from them
+# ---- Packed: the sources are inside, and it builds from them. In a repository cargo lists files another way.
 
 git init -q . && git add -A && git -c user.name=test -c user.email=test@localhost commit -qm "the tree"
 (cd rust/libmimalloc-sys && cargo_offline package --no-verify --allow-dirty) >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }

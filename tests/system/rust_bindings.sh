@@ -3,10 +3,9 @@
 # The Rust crate's build script understands the public headers: every exported name is declared, and the result is Rust.
 # shellcheck source=common.bash
 . "$(dirname "$0")/common.bash"
-if [ -x /usr/bin/rustc ]; then
-    PATH=/usr/bin:$PATH # as tests/build/rust.bash chooses
-fi
-need rustc
+# shellcheck source=../../tools/cargo.bash
+. "$here/../../tools/cargo.bash"
+need "$RUSTC"
 crate=$here/../../rust/libmimalloc-sys
 
 cat >"$scratch/main.rs" <<END
@@ -19,7 +18,7 @@ fn main() {
     std::fs::write(std::env::args().nth(1).unwrap(), base + &extended).unwrap();
 }
 END
-rustc --edition 2021 -A dead_code -o "$scratch/translate" "$scratch/main.rs"
+"$RUSTC" --edition 2021 -A dead_code -o "$scratch/translate" "$scratch/main.rs"
 headers=$(find "$here/../../include" -name '*.h' ! -name '*override.h' ! -name '*new-delete.h' | sort)
 # shellcheck disable=SC2086
 "$scratch/translate" "$scratch/bindings.rs" $headers || fail "the headers are not understood: see build/bindings.rs"
@@ -36,7 +35,7 @@ mod ctypes;
 pub use ctypes::*;
 include!("$scratch/bindings.rs");
 END
-rustc --edition 2021 --crate-type lib --emit metadata -D warnings -o "$scratch/lib.rmeta" "$scratch/lib.rs"
+"$RUSTC" --edition 2021 --crate-type lib --emit metadata -D warnings -o "$scratch/lib.rmeta" "$scratch/lib.rs"
 echo "$(wc -l <"$scratch/declared") functions declared"
 
 # What it does not understand is an error, not a hole.
@@ -62,13 +61,15 @@ typedef enum mi_kind_e { MI_A, MI_B = 7, MI_C } mi_kind_t;
 typedef void *mi_arena_id_t;
 typedef bool(mi_visit_fun)(const mi_heap_t *heap, const mi_count_t *area, void *block, size_t size, void *arg);
 mi_decl_nodiscard mi_decl_export mi_heap_t *mi_heap_new(void);
+typedef bool(mi_commit_fun_t)(bool commit, void *start, size_t size, bool *is_zero, void *arg);
+bool mi_manage(void *start, mi_commit_fun_t *commit_fun, mi_arena_id_t *id, unsigned long);
 bool mi_heap_visit(const mi_heap_t *heap, bool blocks, mi_visit_fun *visit, void *arg);
 mi_arena_id_t mi_arena(mi_kind_t kind, unsigned long long type, const char *const *names);
 END
 "$scratch/translate" "$scratch/bindings.rs" "$scratch/more.h"
-rustc --edition 2021 --crate-type lib --emit metadata -D warnings -o "$scratch/lib.rmeta" "$scratch/lib.rs"
+"$RUSTC" --edition 2021 --crate-type lib --emit metadata -D warnings -o "$scratch/lib.rmeta" "$scratch/lib.rs"
 for line in 'pub struct mi_heap_t {' 'pub peak: i64' 'pub bins: \[usize; N_MAX+1\]' 'pub data: \[\[\*mut c_void; 2\]; 4\]' \
-    'pub const N_LAST: usize = 73;' 'pub const N_MAX: usize = N_LAST + 1;' 'pub const MI_C: mi_kind_t = MI_B + 1' 'visit: mi_visit_fun' 'r#type: c_ulonglong, names: \*const \*const c_char' \
+    'pub const N_LAST: usize = 73;' 'pub const N_MAX: usize = N_LAST + 1;' 'pub const MI_C: mi_kind_t = MI_B + 1' 'visit: mi_visit_fun' 'commit_fun: mi_commit_fun_t, id: \*mut mi_arena_id_t, arg3: c_ulong' 'r#type: c_ulonglong, names: \*const \*const c_char' \
     'fn mi_heap_new() -> \*mut mi_heap_t'; do
     grep -q "$line" "$scratch/bindings.rs" || { cat "$scratch/bindings.rs"; fail "no $line"; }
 done

@@ -343,7 +343,7 @@ fn parameters(words: &[String], types: &Types) -> Outcome<String> {
     }
     let mut made = Vec::new();
     for (i, one) in words.split(|t| t == ",").enumerate() {
-        let named = one.len() > 1 && is_name(&one[one.len() - 1]);
+        let named = one.len() > 1 && is_name(&one[one.len() - 1], types);
         let kind = type_of(if named { &one[..one.len() - 1] } else { one }, types)?;
         let name = if named { identifier(&one[one.len() - 1]) } else { format!("arg{}", i) };
         made.push(format!("{}: {}", name, kind));
@@ -352,10 +352,11 @@ fn parameters(words: &[String], types: &Types) -> Outcome<String> {
 }
 
 /// A parameter's name, where the last word may also be a type (`unsigned long`, `mi_heap_t`).
-fn is_name(word: &str) -> bool {
-    const WORDS: &[&str] =
-        &["*", "]", "const", "void", "char", "short", "int", "long", "bool", "size_t", "double"];
-    !WORDS.contains(&word) && !word.ends_with("_t") && !word.ends_with("_fun")
+fn is_name(word: &str, types: &Types) -> bool {
+    const WORDS: &[&str] = &["*", "]", "const", "void", "char", "short", "int", "long", "bool", "double"];
+    let is_type = word.ends_with("_t")
+        || [&types.functions, &types.others].iter().any(|all| all.iter().any(|t| t == word));
+    !WORDS.contains(&word) && !is_type
 }
 
 /// C's type as Rust's: `const char *` is `*const c_char`.
