@@ -106,4 +106,5 @@ def programs():
         servers.Memcached(),
         servers.Nginx(),
         servers.Postgres(),
+        servers.RustWeb(),
     ]

@@ -5,6 +5,7 @@ The time is the client's, for a fixed amount of work; processor time, memory and
 runs without the allocator.
 """
 import glob
+import http.client
 import os
 import pwd
 import shutil
@@ -53,12 +54,12 @@ def wait_for(port, process):
     raise measure.Failed("does not listen")
 
 
-def client(command, env=None):
+def client(command, env=None, limit_s=LIMIT_S):
     """Runs a client to its end; its output."""
     try:
-        made = subprocess.run(command, env=measure.environment(env), capture_output=True, text=True, timeout=LIMIT_S)
+        made = subprocess.run(command, env=measure.environment(env), capture_output=True, text=True, timeout=limit_s)
     except subprocess.TimeoutExpired:
-        raise measure.Failed(f"{command[0]}: not done after {LIMIT_S} s") from None
+        raise measure.Failed(f"{command[0]}: not done after {limit_s} s") from None
     if made.returncode != 0:
         raise measure.Failed(f"{os.path.basename(command[0])}: {measure.last_line(made.stderr or made.stdout)}")
     return made.stdout
@@ -84,10 +85,13 @@ class Server:
     def empty(self, port):
         """Drops all data, where the server can."""
 
+    def program(self):
+        return find_program(self.needs[0][0])
+
     def run(self, context, allocator):
         port = free_port()
         with measure.Process(context.launcher, context.scratch, allocator, self.command(context, port), user=self.user,
-                             program=find_program(self.needs[0][0]), env=self.env()) as process:
+                             program=self.program(), env=self.env()) as process:
             wait_for(port, process)
             self.ready(port)
             pid = process.pid()
@@ -259,3 +263,52 @@ class Postgres(Server):
         # A connection for each transaction: what starting a server process costs.
         self.pgbench(port, "-n", "-c", "2", "-C", "-S", "-t", "60", "--random-seed=7")
         self.pgbench(port, "-n", "-c", "4", "-t", "250", "--random-seed=7")
+
+
+class RustWeb(Server):
+    name, text = "rust_web", "a web server in Rust (hyper, tokio) with a cache, under its own client"
+    needs = [("cargo", "cargo"), ("rustc", "rustc"), ("cc", "gcc")]
+    crates = ["hyper", "tokio"]
+    requests, documents, budget = 24000, 12000, 100 << 20
+
+    def missing(self):
+        absent = [f"librust-{crate}-dev" for crate in self.crates if not glob.glob(f"/usr/share/cargo/registry/{crate}-[0-9]*")]
+        if absent and not missing(self.needs):
+            return f"not installed: {', '.join(absent)}"
+        return missing(self.needs)
+
+    def prepare(self, context):
+        self.folder = os.path.join(context.builder.folder, "rust-web")
+        script = os.path.join(os.path.dirname(measure.HERE), "examples", "rust-web", "build.sh")
+        client(["bash", script, self.folder], {"HOME": self.folder}, limit_s=600)
+
+    def program(self):
+        return os.path.join(self.folder, "web-server")
+
+    def command(self, context, port):
+        return [self.program(), "--port", str(port), "--threads", "2"]
+
+    def load(self, context, port):
+        self.put(port, f"/budget?bytes={self.budget}")
+        return self.requests_of(port, self.requests)
+
+    def requests_of(self, port, requests):
+        """The client's figures."""
+        return measure.values(client([os.path.join(self.folder, "web-load"), "--port", str(port), "--requests", str(requests),
+                                      "--documents", str(self.documents), "--seconds", str(LIMIT_S)]))
+
+    def empty(self, port):
+        # The cache is emptied, and a little is asked for now and then, as of any server after a rush.
+        self.put(port, "/budget?bytes=0")
+        for _ in range(20):
+            self.requests_of(port, 64)
+            time.sleep(0.1)
+
+    def put(self, port, path):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
+        try:
+            connection.request("PUT", path)
+            if connection.getresponse().status != 200:
+                raise measure.Failed(f"PUT {path} is refused")
+        finally:
+            connection.close()

@@ -7,7 +7,7 @@ if [ -z "${CARGO:-}" ] && [ -z "${RUSTC:-}" ] && [ -x /usr/bin/cargo ] && [ -x /
     [ ! -x /usr/bin/rustdoc ] || export RUSTDOC=/usr/bin/rustdoc
 fi
 CARGO=${CARGO:-cargo} RUSTC=${RUSTC:-rustc}
-export RUSTC
+export CARGO RUSTC
 
 has_cargo() {
     command -v "$CARGO" >/dev/null && command -v "$RUSTC" >/dev/null
