@@ -28,7 +28,7 @@ all mimalloc "replacing malloc" --features extended,override,local_dynamic_tls
 all mimalloc "checking itself" --features extended,debug,secure
 all libmimalloc-sys "all declarations" --features extended
 # std's own trait is for nightly compilers; this makes a stable one let it through.
-RUSTC_BOOTSTRAP=1 all mimalloc "std's trait" --features extended,nightly_allocator_api --test allocator
+RUSTC_BOOTSTRAP=1 all mimalloc "std's trait" --features extended,nightly_allocator_api --test allocator --test heap
 
 # ---- Dependents
 

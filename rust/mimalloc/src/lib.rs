@@ -14,7 +14,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `extended` | [options], process figures, statistics, collecting |
+//! | `extended` | [heap]s, [options], process figures, statistics, collecting |
 //! | `nightly_allocator_api` | std's trait `Allocator`, with a nightly compiler, in place of the one here |
 //! | `override` | C code of the program uses the library, too |
 //! | `secure`, `debug`, `debug_in_debug` | a hardened build; one that checks itself |
@@ -37,6 +37,8 @@ use core::ffi::c_void;
 use libmimalloc_sys as sys;
 
 mod allocator;
+#[cfg(feature = "extended")]
+pub mod heap;
 #[cfg(feature = "extended")]
 pub mod options;
 #[cfg(feature = "extended")]
