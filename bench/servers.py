@@ -267,15 +267,14 @@ class Postgres(Server):
 
 class RustWeb(Server):
     name, text = "rust_web", "a web server in Rust (hyper, tokio) with a cache, under its own client"
-    needs = [("cargo", "cargo"), ("rustc", "rustc"), ("cc", "gcc")]
-    crates = ["hyper", "tokio"]
+    needs = [("cargo", "cargo"), ("rustc", "rustc"), ("hyper", "librust-hyper-dev"), ("tokio", "librust-tokio-dev")]
     requests, documents, budget = 24000, 12000, 100 << 20
 
     def missing(self):
-        absent = [f"librust-{crate}-dev" for crate in self.crates if not glob.glob(f"/usr/share/cargo/registry/{crate}-[0-9]*")]
-        if absent and not missing(self.needs):
-            return f"not installed: {', '.join(absent)}"
-        return missing(self.needs)
+        programs = [need for need in self.needs if not need[1].startswith("librust")]
+        crates = [package for crate, package in self.needs if package.startswith("librust")
+                  and not glob.glob(f"/usr/share/cargo/registry/{crate}-[0-9]*")]
+        return missing(programs) or (f"not installed: {', '.join(crates)}" if crates else None)
 
     def prepare(self, context):
         self.folder = os.path.join(context.builder.folder, "rust-web")

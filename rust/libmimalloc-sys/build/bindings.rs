@@ -303,12 +303,17 @@ fn structure(name: &str, body: &str, types: &Types) -> Outcome<String> {
 fn array(kind: &str, brackets: &[String], types: &Types) -> Outcome<String> {
     let mut made = kind.to_owned();
     for part in brackets.split(|t| t == "[").skip(1).collect::<Vec<_>>().into_iter().rev() {
+        let words: Vec<&String> = part.iter().take_while(|t| *t != "]").collect();
         let mut length = String::new();
-        for word in part.iter().take_while(|t| *t != "]") {
+        for word in &words {
             // Other names are those of an enumeration.
             let is_name = word.starts_with(|c: char| c.is_alphabetic() || c == '_');
-            let is_number = types.numbers.iter().any(|(name, _)| name == word);
-            length += &if is_name && !is_number { format!("({} as usize)", word) } else { word.clone() };
+            let is_number = types.numbers.iter().any(|(name, _)| name == *word);
+            length += &match (is_name && !is_number, words.len()) {
+                (true, 1) => format!("{} as usize", word),
+                (true, _) => format!("({} as usize)", word),
+                _ => word.to_string(),
+            };
         }
         made = format!("[{}; {}]", made, length);
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! The library's options, which the environment sets as well (`MIMALLOC_PURGE_DELAY=100`).
+#![allow(clippy::useless_conversion)] // C's long has 32 bits elsewhere
+
 use libmimalloc_sys as sys;
 
 /// One option. Sizes are in KiB; switches are 0 or 1.

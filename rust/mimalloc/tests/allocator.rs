@@ -48,7 +48,7 @@ fn through_the_trait<A: Allocator>(allocator: A) {
 #[test]
 fn as_a_value_and_by_reference() {
     through_the_trait(MiMalloc);
-    through_the_trait(&MiMalloc);
+    through_the_trait(&MiMalloc); // a reference is one, too
     through_the_trait(MiMalloc.by_ref());
 }
 
