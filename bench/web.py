@@ -4,6 +4,7 @@
 
     bench/web.py                       # nine runs of each, which take turns: about four minutes
     bench/web.py --runs 3 --peers glibc,jemalloc
+    bench/web.py --instructions        # under callgrind: instructions per request, which other work does not change
 
 Each run starts the server, opens its cache to 100 MB, and sends it requests over 32 connections, each one after the answer
 to the one before. Then the cache is emptied, and a few requests are sent for two seconds. Medians are printed; memory is
@@ -12,6 +13,7 @@ has it as its global allocator.
 """
 import argparse
 import os
+import re
 import signal
 import statistics
 import sys
@@ -54,6 +56,22 @@ class Web(servers.RustWeb):
         return figures, seen["sum"]
 
 
+    def instructions(self, context, allocator):
+        """Instructions of the server for each request, its start included."""
+        port = servers.free_port()
+        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", self.program_for(allocator.name)]
+        with measure.Process(context.launcher, context.scratch, allocator, command + self.command(context, port)[1:],
+                             program=self.program_for(allocator.name)) as process:
+            servers.wait_for(port, process)
+            self.put(port, "/budget?bytes=4000000")
+            seen = self.requests_of(port, 2000)
+            process.stop(signal.SIGTERM)
+            counted = re.search(r"Collected : (\d+)", process.errors())
+        if not counted:
+            raise measure.Failed(f"valgrind: {measure.last_line(process.errors())}")
+        return int(counted.group(1)) / float(seen["requests"])
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         words = file.read().rsplit(")", 1)[1].split()
@@ -88,6 +106,7 @@ def main():
     parser.add_argument("--peers", default="glibc,jemalloc,mimalloc2,tcmalloc", help="only these")
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--requests", type=int, default=40000)
+    parser.add_argument("--instructions", action="store_true", help="count instructions instead")
     parser.add_argument("--build-dir", default=os.path.join(ROOT, "build", "bench"))
     args = parser.parse_args()
     if not os.path.exists(args.lib):
@@ -100,6 +119,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="web-") as scratch:
         context = Context(args.build_dir, scratch)
         web.prepare(context)
+        if args.instructions:
+            for allocator in contenders:
+                print(f"{allocator.name:14}{web.instructions(context, allocator):10.0f} instructions per request")
+            return
         for run in range(args.runs):
             for allocator in contenders[run % len(contenders):] + contenders[:run % len(contenders)]:
                 start = time.monotonic()
