@@ -10,6 +10,9 @@ install(FILES ${MI_HEADERS_PUBLIC} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 if(MI_BUILD_OBJECT)
   install(FILES ${MI_OBJECT_FILES} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
+# What the target `docs` has made, when it has.
+install(FILES ${PROJECT_BINARY_DIR}/docs/mimalloc.html DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+install(DIRECTORY ${PROJECT_BINARY_DIR}/docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR} OPTIONAL)
 
 install(EXPORT mimalloc-targets DESTINATION ${MI_CMAKE_DIR})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/mimalloc-config.cmake.in

@@ -27,7 +27,7 @@ for task in "$@"; do
             need make make
             need cmake cmake
             ;;
-        run)
+        run | docs)
             need_python
             ;;
         check)
@@ -51,6 +51,7 @@ for task in "$@"; do
             need valgrind valgrind
             need musl-tools musl-gcc
             need procps ps
+            need mandoc mandoc
             # The programs that run preloaded.
             need git git
             need perl perl
@@ -73,7 +74,7 @@ for task in "$@"; do
             fi
             ;;
         *)
-            echo "install_deps.sh: no task '$task' (build run check bench test)" >&2
+            echo "install_deps.sh: no task '$task' (build run check docs bench test)" >&2
             exit 2
             ;;
     esac
