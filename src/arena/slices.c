@@ -2,7 +2,8 @@
 // slices.c — bitmaps of slices: one 64-bit word for each chunk of 4 MiB.
 //
 // The lowest place that fits is taken, so that a heap that shrinks empties its high end, and a 2
-// MiB range in use fills up before a fresh one is opened.
+// MiB range in use fills up before a fresh one is opened. But who had a place before may come back
+// to it while it holds memory.
 //
 // State of one slice (bits used, dirty):
 //   | # | used | dirty | meaning             | leaves by                                     |
@@ -450,6 +451,29 @@ mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run)
         region = only == NULL ? next_region(&search, count, align, refused) : NULL;
     }
     return region != NULL;
+}
+
+uint32_t
+mi__slices_place(const char *start)
+{
+    const region_t *first = mi__region_at(0);
+    size_t slice = region_slice_of(first, start);
+    return slice < first->slices && slice < UINT32_MAX ? (uint32_t)slice + 1 : 0;
+}
+
+bool
+mi__slices_claim_again(uint32_t place, size_t count, slice_run_t *run)
+{
+    region_t *region = mi__region_at(0);
+    size_t slice = place - 1;
+    uint64_t dirty = atomic_get_relaxed(&region->chunks[slice / CHUNK_SLICES].dirty);
+    if ((dirty >> slice % CHUNK_SLICES & 1) == 0 || !claim_range(region, slice, count)) {
+        return false;
+    }
+    run->descriptor = region_descriptor_at(region, slice);
+    run->start = region_slice_at(region, slice);
+    run->zero = soil_range(region, slice, count);
+    return true;
 }
 
 bool

@@ -24,6 +24,14 @@ typedef struct slice_run_t {
 // regions neither grow nor are added for the sake of `only`.
 MI_NODISCARD bool mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run);
 
+// A short name for the place of slices that start at `start`, to come back to; 0 outside of the first
+// region.
+uint32_t mi__slices_place(const char *start);
+
+// Claims the `count` slices at a place, which is not 0, while they still hold memory. False when one
+// of them is taken, or the first was purged.
+MI_NODISCARD bool mi__slices_claim_again(uint32_t place, size_t count, slice_run_t *run);
+
 // The NUMA node whose memory the calling thread's claims are to be served from, as far as regions near
 // to it were handed over; −1 (as at first): the one on which it runs.
 void mi__slices_prefer_node(int node);

@@ -128,6 +128,7 @@ static void
 settle(thread_heap_t *heap, page_t *page)
 {
     if (page->used == 0 && mi__remote_is_quiet(page)) {
+        heap->places[page->class] = mi__slices_place(page->start);
         mi__page_release(page);
         (void)mi__purge_poll(false);
     } else if (has_room(page)) {
@@ -339,6 +340,17 @@ serve_first(thread_heap_t *heap, page_t *page)
     return refill_local(heap, page) || refill_fresh(heap, page) ? page : NULL;
 }
 
+// A class comes back to where it was: what its last page touched is what it will need. Elsewhere it
+// would touch other parts of its slices, until all of what was ever used is resident.
+static page_t *
+new_page(thread_heap_t *heap, unsigned class)
+{
+    region_t *region = mi__heap_region(heap);
+    uint32_t place = region == NULL ? heap->places[class] : 0;
+    page_t *page = place == 0 ? NULL : mi__page_new_again(class, (uintptr_t)heap, place);
+    return page != NULL ? page : mi__page_new(class, (uintptr_t)heap, region);
+}
+
 // A page of the class that has a block, made the serving one; the one that served has none left.
 static page_t *
 next_page(thread_heap_t *heap, unsigned class, page_t *served)
@@ -354,7 +366,7 @@ next_page(thread_heap_t *heap, unsigned class, page_t *served)
     page = mi__registry_adopt_page(heap, class);
     if (page == NULL) {
         (void)mi__purge_poll(false);
-        page = mi__page_new(class, (uintptr_t)heap, mi__heap_region(heap));
+        page = new_page(heap, class);
         OWNER_SET(heap->pages_made[class], heap->pages_made[class] + (page != NULL));
     }
     return page == NULL ? NULL : serve_first(heap, page);

@@ -71,6 +71,7 @@ typedef struct thread_heap_t {
     // Blocks put on `free` lists since the start: allocations, but for those still on them.
     uint64_t granted[CLASS_COUNT];
     uint64_t pages_made[CLASS_COUNT];   // since the start
+    uint32_t places[CLASS_COUNT];       // of the page that was released last (mi__slices_place)
     page_t *kept;                       // a retired singleton, for the next one of its size; or NULL
     size_t kept_slices;                 // slices of the singleton made last: what is worth keeping
     uint64_t singletons;                // singletons handed out since the start

@@ -61,27 +61,39 @@ page_from_run(const slice_run_t *run, size_t slices)
     return page;
 }
 
-page_t *
-mi__page_new(unsigned class, uintptr_t owner, region_t *only)
+static page_t *
+page_in_run(const slice_run_t *run, unsigned class, uintptr_t owner)
 {
     ASSERT((owner & OWNER_FLAGS) == 0);
-    slice_run_t run;
     size_t slices = sizeclass_page_slices(class);
-    if (!mi__slices_claim(slices, SLICE_SIZE, only, &run)) {
-        return NULL;
-    }
-    page_t *page = page_from_run(&run, slices);
+    page_t *page = page_from_run(run, slices);
     uint32_t block_size = (uint32_t)sizeclass_block_size(class);
     OWNER_SET(page->class, (uint16_t) class);
     OWNER_SET(page->block_size, block_size);
     OWNER_SET(page->reserved, (uint32_t)((slices << SLICE_SHIFT) / block_size));
-    OWNER_SET(page->flags, run.zero ? PAGE_FRESH_ZERO : 0);
+    OWNER_SET(page->flags, run->zero ? PAGE_FRESH_ZERO : 0);
     set_owner(page, owner);
     mark_inner_slices(page, (uintptr_t)page | OWNER_REDIRECT);
     if (TRACKING) {
         mi__cell_page_made(page);
     }
     return page;
+}
+
+page_t *
+mi__page_new(unsigned class, uintptr_t owner, region_t *only)
+{
+    slice_run_t run;
+    bool claimed = mi__slices_claim(sizeclass_page_slices(class), SLICE_SIZE, only, &run);
+    return claimed ? page_in_run(&run, class, owner) : NULL;
+}
+
+page_t *
+mi__page_new_again(unsigned class, uintptr_t owner, uint32_t place)
+{
+    slice_run_t run;
+    bool claimed = mi__slices_claim_again(place, sizeclass_page_slices(class), &run);
+    return claimed ? page_in_run(&run, class, owner) : NULL;
 }
 
 page_t *

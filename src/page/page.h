@@ -75,6 +75,10 @@ _Static_assert(offsetof(page_t, thread_free) == 64, "what others write has a cac
 // region `only`, or, when that is NULL, wherever there is room. NULL when there is no memory.
 MI_NODISCARD page_t *mi__page_new(unsigned class, uintptr_t owner, region_t *only);
 
+// The same at the place of an earlier page of the class (mi__slices_place). NULL when its slices are
+// in use, or gave their memory back.
+MI_NODISCARD page_t *mi__page_new_again(unsigned class, uintptr_t owner, uint32_t place);
+
 // A page with one block of at least `size` bytes whose address is a multiple of `align` (a power of
 // two), placed like mi__page_new's. NULL when there is no memory. `*zero` tells whether the block is
 // all zero.

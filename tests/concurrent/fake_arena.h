@@ -46,6 +46,22 @@ mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run)
     return true;
 }
 
+uint32_t
+mi__slices_place(const char *start)
+{
+    (void)start;
+    return 0;
+}
+
+bool
+mi__slices_claim_again(uint32_t place, size_t count, slice_run_t *run)
+{
+    (void)place;
+    (void)count;
+    (void)run;
+    return false;
+}
+
 void
 mi__slices_release(char *start, size_t count)
 {

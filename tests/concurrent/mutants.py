@@ -195,6 +195,8 @@ MUTANTS = [
     Mutant(SLICES, "claim range: keeps what it took before it failed",
            "                release_bits(&region->chunks[chunk].used, chunk_mask(slice, count, chunk));\n", "",
            "slices: a long claim; claim; claim"),
+    Mutant(SLICES, "claim again: takes what another has", "& 1) == 0 || !claim_range(region, slice, count)) {", "& 1) == 0) {",
+           "slices: release, claim again; claim; claim"),
     Mutant(SLICES, "release: the last use is not released", "atomic_and_release(word, ~mask);", "atomic_and_relaxed(word, ~mask);",
            "slices: release; claim; claim"),
     Mutant(SLICES, "release: forgets what others do to the word", "atomic_and_release(word, ~mask);",

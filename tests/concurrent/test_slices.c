@@ -211,6 +211,18 @@ release_claim_0(void)
     claim(0, 1);
 }
 
+// Comes back to where it was, if it can.
+static void
+release_again_0(void)
+{
+    uint32_t place = mi__slices_place(runs[0].start);
+    release(0);
+    slice_run_t run;
+    if (mi__slices_claim_again(place, 1, &run)) {
+        take(0, run.start, 1, run.zero);
+    }
+}
+
 static void
 purge_all(void)
 {
@@ -524,6 +536,18 @@ static const scenario_t scenarios[] = {
     {"claim; claim two aligned; claim", three_free, {claim_0, claim_two_aligned_1, claim_2}, check, 0, 0},
     {"release; claim; claim", one_held_one_dirty, {release_0, claim_1, claim_2}, check_deadline, 0, 0},
     {"release; claim; purge", one_held_one_dirty, {release_0, claim_1, purge_all}, check, 0, 0},
+    {"release, claim again; claim; claim",
+     one_held_one_dirty,
+     {release_again_0, claim_1, claim_2},
+     check_deadline,
+     0,
+     0},
+    {"release, claim again; claim; purge",
+     one_held_one_dirty,
+     {release_again_0, claim_1, purge_all},
+     check,
+     0,
+     0},
     {"release; claim two; purge",
      one_held_one_dirty_one_clean,
      {release_0, claim_two_1, purge_all},

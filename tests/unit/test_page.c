@@ -131,6 +131,30 @@ a_released_page_leaves_no_trace(void)
 }
 
 static void
+a_page_can_be_made_where_one_was(void)
+{
+    start();
+    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+        page_t *lower = new_page(class);
+        page_t *page = new_page(class);
+        check(mi__page_extend(page) > 0);
+        char *at = page->start;
+        uint32_t place = mi__slices_place(at);
+        check(mi__page_new_again(class, (uintptr_t)&owner, place) == NULL);
+        page->free = NULL;
+        page->used = 0;
+        mi__page_release(lower);
+        mi__page_release(page);
+        check(mi__page_new_again(class, (uintptr_t)&owner, place) == page);
+        check(page->start == at && page->class == class);
+        check_equal(page->capacity, 0);
+        check_equal(page->flags, 0);
+        check(mi__page_of(at + (page->slices << SLICE_SHIFT) - 1) == page);
+        mi__page_release(page);
+    }
+}
+
+static void
 nothing_is_a_page_elsewhere(void)
 {
     start();
@@ -686,6 +710,7 @@ main(void)
         fresh_test(a_new_page_is_empty),
         fresh_test(inner_slices_lead_to_the_head),
         fresh_test(a_released_page_leaves_no_trace),
+        fresh_test(a_page_can_be_made_where_one_was),
         fresh_test(nothing_is_a_page_elsewhere),
         fresh_test(blocks_come_in_order_and_fill_the_page),
         fresh_test(blocks_are_threaded_a_little_at_a_time),

@@ -72,6 +72,45 @@ the_lowest_place_is_taken(void)
 }
 
 static void
+a_former_place_is_taken_while_it_holds_memory(void)
+{
+    region_t *region = start(26);
+    (void)claim(64, SLICE_SIZE);
+    (void)claim(64, SLICE_SIZE);
+    char *at = region_slice_at(region, 60);
+    uint32_t place = mi__slices_place(at);
+    slice_run_t run;
+    check(!mi__slices_claim_again(place, 8, &run));
+    mi__slices_release(region_slice_at(region, 2), 10);
+    mi__slices_release(at, 8);
+    // Not the lowest one, and across two bitmap words.
+    check(mi__slices_claim_again(place, 8, &run));
+    check(run.start == at && !run.zero);
+    check(run.descriptor == region_descriptor_at(region, 60));
+    check(!mi__slices_claim_again(place, 8, &run));
+    mi__slices_release(at, 7);
+    check(!mi__slices_claim_again(place, 8, &run));
+    check(mi__slices_claim_again(place, 7, &run));
+    mi__slices_release(at, 8);
+    bool left;
+    (void)mi__slices_purge(true, &left);
+    check(!mi__slices_claim_again(place, 8, &run));
+    check_equal(region->chunks[0].used >> 60, 0);
+    check_equal(region->chunks[1].used & 0xf, 0);
+}
+
+static void
+places_are_of_the_first_region(void)
+{
+    region_t *region = start(24);
+    check_equal(mi__slices_place(region->base), 1);
+    check_equal(mi__slices_place(region->base + 3 * SLICE_SIZE), 4);
+    check_equal(mi__slices_place(region_slice_at(region, region->slices) - 1), region->slices);
+    slice_run_t far = claim(region->slices + 1, SLICE_SIZE);
+    check_equal(mi__slices_place(far.start), 0);
+}
+
+static void
 holes_are_filled_by_what_fits(void)
 {
     region_t *region = start(26);
@@ -445,6 +484,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         fresh_test(the_lowest_place_is_taken),
+        fresh_test(a_former_place_is_taken_while_it_holds_memory),
+        fresh_test(places_are_of_the_first_region),
         fresh_test(holes_are_filled_by_what_fits),
         fresh_test(room_that_came_back_is_found),
         fresh_test(a_longer_claim_hides_nothing),

@@ -274,6 +274,38 @@ an_empty_page_is_released(void)
 }
 
 static void
+a_class_comes_back_to_its_place(void)
+{
+    thread_heap_t *heap = start();
+    void *lower = take(100);
+    void *block = take(500);
+    void *medium = take(20000);
+    char *places[] = {mi__page_of(block)->start, mi__page_of(medium)->start};
+    give(lower);
+    give(block);
+    give(medium);
+    mi__thread_heap_collect(heap);
+    // In another order, and with a lower place free.
+    medium = take(20000);
+    block = take(500);
+    check(mi__page_of(block)->start == places[0]);
+    check(mi__page_of(medium)->start == places[1]);
+    // Unless the place is taken, or its memory was given back.
+    give(block);
+    mi__thread_heap_collect(heap);
+    slice_run_t run;
+    check(mi__slices_claim_again(mi__slices_place(places[0]), 1, &run));
+    block = take(500);
+    check(mi__page_of(block)->start != places[0]);
+    give(block);
+    mi__thread_heap_collect(heap);
+    mi__slices_release(places[0], 1);
+    bool left;
+    (void)mi__slices_purge(true, &left);
+    check(mi__page_of(take(500))->start < places[0]);
+}
+
+static void
 a_page_of_few_blocks_goes_through_all_states(void)
 {
     thread_heap_t *heap = start();
@@ -674,6 +706,7 @@ main(void)
         fresh_test(a_full_page_gives_way),
         fresh_test(a_full_page_comes_back_with_its_first_block),
         fresh_test(an_empty_page_is_released),
+        fresh_test(a_class_comes_back_to_its_place),
         fresh_test(a_page_of_few_blocks_goes_through_all_states),
         fresh_test(at_random_all_stays_in_order),
         fresh_test(a_remote_free_brings_a_full_page_back),
