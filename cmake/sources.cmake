@@ -80,7 +80,7 @@ endif()
 
 # Their static tables are large and hardly used: behind all others, so that what every process writes to lies
 # together, on fewer pages of memory.
-foreach(path src/front/tally.c src/arena/region.c src/front/report.c)
+foreach(path src/arena/region.c src/front/tally.c src/front/report.c)
   list(REMOVE_ITEM MI_SOURCES ${path})
   list(APPEND MI_SOURCES ${path})
 endforeach()

@@ -401,7 +401,10 @@ ready_page(thread_heap_t *heap, unsigned class, page_t *serving)
 static void
 rare_work(thread_heap_t *main)
 {
-    release_kept(main);
+    if (main->kept_idle) {
+        release_kept(main);
+    }
+    main->kept_idle = true;
     mi__thread_heap_drain(main);
     if (unlikely(main->siblings != NULL)) {
         mi__siblings_drain(main);
@@ -484,4 +487,5 @@ mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page)
     }
     release_kept(heap);
     heap->kept = page;
+    heap->kept_idle = false;
 }

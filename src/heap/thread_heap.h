@@ -77,6 +77,7 @@ typedef struct thread_heap_t {
     uint64_t singletons;                // singletons handed out since the start
     uint64_t singleton_bytes;           // and their bytes
     struct held_t *held;                // foreign blocks; NULL until the first
+    bool kept_idle;                     // nothing was kept since the last rare work
     uint32_t beat;                      // slow-path calls
     struct siblings_t *siblings;        // of a main heap: the thread's others; NULL until the first
     struct thread_heap_t *next_sibling; // of the others: the next of the same thread

@@ -615,6 +615,23 @@ other_sizes_and_large_ones_are_not_kept(void)
     check(heap->kept == NULL);
 }
 
+static void
+what_is_kept_stays_while_it_is_used(void)
+{
+    thread_heap_t *heap = start();
+    page_t *page = singleton(100000);
+    give_back(page);
+    for (int i = 0; i < 4 * HEAP_RARE_BEAT; i++) {
+        check(singleton(100000) == page);
+        give_back(page);
+    }
+    // Rare work comes by once, and lets it go when it comes by again.
+    take_many(BLOCK_MAX, HEAP_RARE_BEAT);
+    check(heap->kept == page);
+    take_many(BLOCK_MAX, HEAP_RARE_BEAT);
+    check(heap->kept == NULL);
+}
+
 static unsigned calls;
 static bool forced;
 
@@ -720,6 +737,7 @@ main(void)
         fresh_test(blocks_are_counted_exactly),
         fresh_test(singletons_are_counted),
         fresh_test(a_singleton_is_kept_for_the_next_of_its_size),
+        fresh_test(what_is_kept_stays_while_it_is_used),
         fresh_test(other_sizes_and_large_ones_are_not_kept),
         fresh_test(rare_work_has_its_beat),
         fresh_test(the_short_refill_keeps_the_beat),
