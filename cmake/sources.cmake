@@ -66,6 +66,7 @@ set(MI_HEADERS_PUBLIC
   include/mimalloc.h
   include/mimalloc-override.h
   include/mimalloc-new-delete.h
+  include/mimalloc-pmr.h
   include/mimalloc-stats.h)
 
 set(MI_SOURCES ${MI_SOURCES_COMMON})

@@ -40,6 +40,12 @@
 #define mi_attr_noexcept
 #endif
 
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define mi_attr_constexpr constexpr
+#else
+#define mi_attr_constexpr
+#endif
+
 #if defined(__cplusplus) && __cplusplus >= 201703L
 #define mi_decl_nodiscard [[nodiscard]]
 #elif defined(__GNUC__)
@@ -918,6 +924,7 @@ mi_decl_extension mi_decl_export
 bool mi_theap_visit_blocks(const mi_theap_t *theap, bool visit_blocks, mi_block_visit_fun *visitor,
                            void *arg) mi_attr_noexcept;
 
+/* As mi_heap_malloc and its like, for blocks of the heap of `theap`; mi_theap_umalloc as mi_umalloc. */
 mi_decl_new mi_attr_alloc_size(2)
 void *mi_theap_malloc(mi_theap_t *theap, size_t size) mi_attr_noexcept;
 mi_decl_new mi_attr_alloc_size(2)
@@ -938,6 +945,8 @@ mi_decl_nodiscard mi_decl_export mi_attr_alloc_size(3)
 void *mi_theap_rezalloc(mi_theap_t *theap, void *p, size_t newsize) mi_attr_noexcept;
 mi_decl_new mi_attr_alloc_size(2)
 void *mi_theap_umalloc(mi_theap_t *theap, size_t size, size_t *block_size) mi_attr_noexcept;
+
+/* As mi_new, mi_new_n and mi_new_nothrow. */
 mi_decl_new mi_attr_alloc_size(2) void *mi_theap_alloc_new(mi_theap_t *theap, size_t size);
 mi_decl_new mi_attr_alloc_size2(2, 3)
 void *mi_theap_alloc_new_n(mi_theap_t *theap, size_t count, size_t size);
@@ -955,8 +964,8 @@ typedef struct mi_subproc_id_s {
     void *_mi_subproc_id;
 } mi_subproc_id_t;
 
+/* The subprocess in which the process began, and that of the calling thread. */
 mi_decl_nodiscard mi_decl_export mi_subproc_id_t mi_subproc_main(void) mi_attr_noexcept;
-/* That of the calling thread. */
 mi_decl_nodiscard mi_decl_export mi_subproc_id_t mi_subproc_current(void) mi_attr_noexcept;
 
 /* A new one; its id is NULL inside, and errno ENOMEM, without memory. */
@@ -996,17 +1005,19 @@ bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc, int heap_tag, bool visit
 #include <cstddef>
 #include <new>
 #if __cplusplus >= 201103L
+#include <memory>
 #include <type_traits>
 #include <utility>
 #endif
 
-/*
- * An allocator for containers of the standard library, as in std::vector<T, mi_stl_allocator<T> >.
- * Stateless, so any of them can free what another allocated. Honours the alignment of T. Fails as
- * mi_new does.
- */
+/* ---- C++: allocators for containers ---------------------------------------------------------- */
+
 /* NOLINTBEGIN(readability-identifier-naming): the standard library's names */
-template <class T> struct mi_stl_allocator {
+
+namespace mi_stl {
+
+/* What the allocators below have in common: the types, and how objects are made and destroyed. */
+template <class T> struct allocator_types {
     typedef T value_type;
     typedef std::size_t size_type;
     typedef std::ptrdiff_t difference_type;
@@ -1014,46 +1025,23 @@ template <class T> struct mi_stl_allocator {
     typedef const T &const_reference;
     typedef T *pointer;
     typedef const T *const_pointer;
-    template <class U> struct rebind {
-        typedef mi_stl_allocator<U> other;
-    };
 #if __cplusplus >= 201103L
     using propagate_on_container_copy_assignment = std::true_type;
     using propagate_on_container_move_assignment = std::true_type;
     using propagate_on_container_swap = std::true_type;
-    using is_always_equal = std::true_type;
 #endif
 
-    mi_stl_allocator() mi_attr_noexcept {}
-    template <class U> mi_stl_allocator(const mi_stl_allocator<U> &) mi_attr_noexcept {}
-    mi_stl_allocator select_on_container_copy_construction() const
-    {
-        return *this;
-    }
-    pointer address(reference x) const
+    pointer address(reference x) const mi_attr_noexcept
     {
         return &x;
     }
-    const_pointer address(const_reference x) const
+    const_pointer address(const_reference x) const mi_attr_noexcept
     {
         return &x;
     }
     size_type max_size() const mi_attr_noexcept
     {
         return ~size_type(0) / 2 / sizeof(T);
-    }
-
-    mi_decl_nodiscard T *allocate(size_type count, const void * = 0)
-    {
-        /* An alignment of 16 comes for free; the array is then checked for overflow by mi_new_n. */
-        if (__alignof__(T) <= 16 || count > max_size()) {
-            return static_cast<T *>(mi_new_n(count, sizeof(T)));
-        }
-        return static_cast<T *>(mi_new_aligned(count * sizeof(T), __alignof__(T)));
-    }
-    void deallocate(T *p, size_type = 0) mi_attr_noexcept
-    {
-        mi_free(p);
     }
 
 #if __cplusplus >= 201103L
@@ -1077,20 +1065,213 @@ template <class T> struct mi_stl_allocator {
 #endif
 };
 
-/* NOLINTEND(readability-identifier-naming) */
+} // namespace mi_stl
+
+/*
+ * An allocator for containers of the standard library, as in std::vector<T, mi_stl_allocator<T> >.
+ * Stateless, so any of them can free what another allocated. Honours the alignment of T. Fails as
+ * mi_new does. C++98 and later.
+ */
+template <class T> struct mi_stl_allocator : mi_stl::allocator_types<T> {
+    typedef typename mi_stl::allocator_types<T>::size_type size_type;
+    template <class U> struct rebind {
+        typedef mi_stl_allocator<U> other;
+    };
+#if __cplusplus >= 201103L
+    using is_always_equal = std::true_type;
+#endif
+
+    mi_attr_constexpr mi_stl_allocator() mi_attr_noexcept {}
+    template <class U> mi_attr_constexpr mi_stl_allocator(const mi_stl_allocator<U> &) mi_attr_noexcept {}
+    mi_stl_allocator select_on_container_copy_construction() const mi_attr_noexcept
+    {
+        return *this;
+    }
+
+    mi_decl_nodiscard T *allocate(size_type count, const void * = 0)
+    {
+        /* An alignment of 16 comes for free; the array is then checked for overflow by mi_new_n. */
+        if (__alignof__(T) <= 16 || count > this->max_size()) {
+            return static_cast<T *>(mi_new_n(count, sizeof(T)));
+        }
+        return static_cast<T *>(mi_new_aligned(count * sizeof(T), __alignof__(T)));
+    }
+    void deallocate(T *p, size_type = 0) mi_attr_noexcept
+    {
+        mi_free(p);
+    }
+};
 
 template <class T1, class T2>
-bool
+mi_attr_constexpr bool
 operator==(const mi_stl_allocator<T1> &, const mi_stl_allocator<T2> &) mi_attr_noexcept
 {
     return true;
 }
 template <class T1, class T2>
-bool
+mi_attr_constexpr bool
 operator!=(const mi_stl_allocator<T1> &, const mi_stl_allocator<T2> &) mi_attr_noexcept
 {
     return false;
 }
+
+#if __cplusplus >= 201103L
+
+/* The two allocators with heaps are there: in C++11 and later. */
+#define MI_HAS_HEAP_STL_ALLOCATOR 1
+
+namespace mi_stl {
+
+/* Fails as mi_new does where no handler is left. The compiler must not see that the size is absurd. */
+inline void *
+no_memory()
+{
+    const volatile std::size_t impossible = ~std::size_t(0);
+    return mi_new(impossible);
+}
+
+inline mi_heap_t *
+make_heap()
+{
+    mi_heap_t *heap = mi_heap_new();
+    if (!heap) {
+        (void)!no_memory();
+    }
+    return heap;
+}
+
+/* mi_new_aligned for blocks of `heap`. */
+inline void *
+heap_new_aligned(mi_heap_t *heap, std::size_t size, std::size_t alignment)
+{
+    for (;;) {
+        void *p = mi_heap_malloc_aligned(heap, size, alignment);
+        if (p) {
+            return p;
+        }
+        std::new_handler handler = std::get_new_handler();
+        if (!handler) {
+            return no_memory();
+        }
+        handler();
+    }
+}
+
+/*
+ * What these two have in common: a heap that all copies share, and two that have the same heap are
+ * equal. Self is the allocator itself; with `destroys` its blocks are freed only with the heap.
+ */
+template <template <class> class Self, class T, bool destroys> struct heap_allocator : allocator_types<T> {
+    typedef typename allocator_types<T>::size_type size_type;
+    template <class U> struct rebind {
+        typedef Self<U> other;
+    };
+    using is_always_equal = std::false_type;
+
+    Self<T> select_on_container_copy_construction() const
+    {
+        return Self<T>(static_cast<const Self<T> &>(*this));
+    }
+
+    mi_decl_nodiscard T *allocate(size_type count, const void * = 0)
+    {
+        if (__alignof__(T) <= 16 || count > this->max_size()) {
+            return static_cast<T *>(mi_heap_alloc_new_n(shared.get(), count, sizeof(T)));
+        }
+        return static_cast<T *>(heap_new_aligned(shared.get(), count * sizeof(T), __alignof__(T)));
+    }
+    void deallocate(T *p, size_type = 0) mi_attr_noexcept
+    {
+        if (!destroys) {
+            mi_free(p);
+        }
+    }
+
+    /* The heap that blocks come from; of the allocator, or given to it. */
+    mi_heap_t *heap() const mi_attr_noexcept
+    {
+        return shared.get();
+    }
+
+  protected:
+    heap_allocator() : shared(make_heap(), end) {}
+    /* No move: what a container was moved from still has its heap. */
+    heap_allocator(const heap_allocator &) = default;
+    heap_allocator &operator=(const heap_allocator &) = default;
+    explicit heap_allocator(mi_heap_t *given) : shared(std::shared_ptr<void>(), given) {}
+    template <class U>
+    heap_allocator(const heap_allocator<Self, U, destroys> &from) mi_attr_noexcept : shared(from.shared)
+    {
+    }
+
+  private:
+    template <template <class> class, class, bool> friend struct heap_allocator;
+
+    static void end(mi_heap_t *heap)
+    {
+        if (destroys) {
+            mi_heap_destroy(heap);
+        } else {
+            mi_heap_delete(heap);
+        }
+    }
+
+    std::shared_ptr<mi_heap_t> shared;
+};
+
+template <template <class> class Self, class T1, class T2, bool destroys>
+bool
+operator==(const heap_allocator<Self, T1, destroys> &x, const heap_allocator<Self, T2, destroys> &y) noexcept
+{
+    return x.heap() == y.heap();
+}
+template <template <class> class Self, class T1, class T2, bool destroys>
+bool
+operator!=(const heap_allocator<Self, T1, destroys> &x, const heap_allocator<Self, T2, destroys> &y) noexcept
+{
+    return x.heap() != y.heap();
+}
+
+} // namespace mi_stl
+
+/*
+ * mi_stl_allocator with a heap. Made from nothing it makes a heap (std::bad_alloc when it can't), which
+ * is ended by mi_heap_delete when its last copy is gone, in containers too; made from a heap it uses
+ * that one, which must outlive it. Threads: as a std::shared_ptr; containers of several threads may
+ * share a heap.
+ */
+template <class T> struct mi_heap_stl_allocator : mi_stl::heap_allocator<mi_heap_stl_allocator, T, false> {
+    mi_heap_stl_allocator() {}
+    mi_heap_stl_allocator(mi_heap_t *heap) : mi_stl::heap_allocator<mi_heap_stl_allocator, T, false>(heap) {}
+    template <class U>
+    mi_heap_stl_allocator(const mi_heap_stl_allocator<U> &from) mi_attr_noexcept
+        : mi_stl::heap_allocator<mi_heap_stl_allocator, T, false>(from)
+    {
+    }
+};
+
+/*
+ * The same, but nothing is freed by itself: `deallocate` does nothing, and a heap that the allocator
+ * made is ended by mi_heap_destroy, with all of its blocks at once. For containers that are built and
+ * then thrown away as a whole.
+ */
+template <class T>
+struct mi_heap_destroy_stl_allocator : mi_stl::heap_allocator<mi_heap_destroy_stl_allocator, T, true> {
+    mi_heap_destroy_stl_allocator() {}
+    mi_heap_destroy_stl_allocator(mi_heap_t *heap)
+        : mi_stl::heap_allocator<mi_heap_destroy_stl_allocator, T, true>(heap)
+    {
+    }
+    template <class U>
+    mi_heap_destroy_stl_allocator(const mi_heap_destroy_stl_allocator<U> &from) mi_attr_noexcept
+        : mi_stl::heap_allocator<mi_heap_destroy_stl_allocator, T, true>(from)
+    {
+    }
+};
+
+#endif /* __cplusplus >= 201103L */
+
+/* NOLINTEND(readability-identifier-naming) */
 #endif /* __cplusplus */
 
 #endif /* MIMALLOC_H */

@@ -104,6 +104,8 @@ def self_test(_):
         ("\n#if X\nmi_decl_export void mi_hidden(void);\n#endif\n", "mi_hidden has no contract"),
         ("\nextern \"C\" {\nmi_decl_export int mi_deep(void);\n}\n", "mi_deep has no contract"),
         ("\ntemplate <class T> struct mi_box { void f() {} };\n", "mi_box has no contract"),
+        ("\nnamespace a {\ntemplate <class T> struct mi_box { void f() {} };\n}\n", None),
+        ("\nnamespace a {\nint mi_x;\n}\ntemplate <class T> struct mi_box { void f() {} };\n", "mi_box has no contract"),
         ("\nnamespace a {\nstatic inline void\nhelp(int x)\n{\n    (void)x;\n}\n}\n/* Holds one T for a while. */\n"
          "template <class T> class mi_box : b<T> { T t; };\n", None),
     ]:

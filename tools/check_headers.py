@@ -11,8 +11,8 @@ STRICT = ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Wno-unused-function"
 DEFINES = ["-DMI_SHARED=1", "-DMI_OVERRIDE=1", "-DMI_SECURE=0", "-DMI_DEBUG=2"]
 PUBLIC = ["-pedantic"]
 
-# These define operators new and delete: C++ only.
-CXX_ONLY = {"mimalloc-new-delete.h"}
+# For C++ only; the first standard that they are for, when that is not the first one that is tried.
+CXX_ONLY = {"mimalloc-new-delete.h": "c++11", "mimalloc-pmr.h": "c++17"}
 
 
 def compiles(command, root, header, language):
@@ -34,7 +34,7 @@ def findings_in(root, cc, cxx):
         if header not in CXX_ONLY:
             found += compiles([cc, "-std=c11"] + PUBLIC, root, header, "c")
         if cxx and shutil.which(cxx):
-            for standard in ("c++17", "c++11"):
+            for standard in ("c++17", "c++11") if CXX_ONLY.get(header) != "c++17" else ("c++17",):
                 found += compiles([cxx, f"-std={standard}"] + PUBLIC, root, header, "c++")
     return found
 

@@ -15,7 +15,7 @@ import time
 import headers
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ORDER = ["mimalloc.h", "mimalloc-stats.h", "mimalloc-new-delete.h", "mimalloc-override.h", "mimalloc-pmr.hpp"]
+ORDER = ["mimalloc.h", "mimalloc-stats.h", "mimalloc-new-delete.h", "mimalloc-override.h", "mimalloc-pmr.h"]
 # Sections that are about compilers, not about memory.
 UNPRINTED = {"Attributes"}
 NAME = re.compile(r"\b(?:mi_\w*[a-z0-9]|MI_[A-Z0-9_]+|mi__expand)\b")

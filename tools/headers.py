@@ -194,6 +194,7 @@ class Parser:
 
 def parse(header, text):
     parser, at = Parser(header), 0
+    scopes = [] # open namespaces, and extern "C"
     passing = set(re.findall(r"^\s*#\s*undef\s+(\w+)", text, re.MULTILINE))
     while at < len(text):
         found = ITEM.match(text, at)
@@ -201,8 +202,13 @@ def parse(header, text):
         if not found:
             end = end_of_declaration(text, at)
             raw = text[at:end]
-            if raw.strip() not in ("}", ";", "") and not SCOPE.search(raw[:-1]):
-                parser.add(declaration(raw, line))
+            if SCOPE.search(raw[:-1]) and raw.endswith("{"):
+                scopes.append("namespace" in raw)
+            elif raw.strip() == "}":
+                scopes = scopes[:-1]
+            elif raw.strip() not in (";", ""):
+                # What a namespace holds is the library's own.
+                parser.add(None if any(scopes) else declaration(raw, line))
             at = end
             continue
         at = found.end()

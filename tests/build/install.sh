@@ -7,7 +7,7 @@
 mv "$scratch/first" "$scratch/tree"
 lib=$(dirname "$(find "$scratch/tree" -name libmimalloc.so.3)")
 
-for file in include/mimalloc.h include/mimalloc-override.h include/mimalloc-new-delete.h include/mimalloc-stats.h; do
+for file in include/mimalloc.h include/mimalloc-override.h include/mimalloc-new-delete.h include/mimalloc-pmr.h include/mimalloc-stats.h; do
     test -f "$scratch/tree/$file"
 done
 for file in libmimalloc.so libmimalloc.a mimalloc.o cmake/mimalloc/mimalloc-config.cmake pkgconfig/mimalloc.pc; do

@@ -38,6 +38,34 @@ lose(size_t size)
     kept = NULL;
 }
 
+// A heap whose blocks are freed one by one, by its end, or not before it lives on in the main heap.
+static char *
+use_heap(size_t size, bool destroyed)
+{
+    mi_heap_t *heap = mi_heap_new();
+    char *all[100];
+    for (int i = 0; i < 100; i++) {
+        all[i] = mi_heap_malloc(heap, size + (size_t)i);
+        memset(all[i], 1, size + (size_t)i);
+    }
+    for (int i = 0; i < 50; i++) {
+        mi_free(all[i]);
+    }
+    char *p = mi_heap_rezalloc(heap, mi_heap_zalloc(heap, size), 2 * size);
+    if (p[2 * size - 1] != 0 || !mi_heap_contains(heap, p)) {
+        abort();
+    }
+    if (destroyed) {
+        mi_heap_destroy(heap);
+        return p;
+    }
+    mi_heap_delete(heap);
+    for (int i = 50; i < 100; i++) {
+        mi_free(all[i]);
+    }
+    return p;
+}
+
 // Blocks of this size all come and go as they should.
 static int
 right(size_t size)
@@ -98,6 +126,10 @@ main(int argc, char **argv)
         FREE((void *)p);
     } else if (strcmp(argv[1], "inside") == 0) {
         FREE((void *)(p + 8));
+    } else if (strcmp(argv[1], "heap-destroyed") == 0) {
+        sink = use_heap(size, true)[0];
+    } else if (strcmp(argv[1], "heap-deleted") == 0) {
+        mi_free(use_heap(size, false));
     } else if (strcmp(argv[1], "string") == 0) {
         memset((void *)p, 'a', size);
         sink = (char)strlen((const char *)p);
@@ -155,6 +187,8 @@ after-realloc is 0 bytes inside a block of size SIZE free'd
 double-free Invalid free\(\)
 inside Invalid free\(\)
 string is 0 bytes after a block of size SIZE alloc'd
+heap-destroyed is 0 bytes inside a block of size .* free'd
+heap-deleted silence
 TABLE
     done
     echo "fine: memcheck, $program"
@@ -206,6 +240,8 @@ after-realloc AddressSanitizer: use-after-poison
 double-free mimalloc: (double-free|invalid-free)
 inside mimalloc: invalid-free
 string AddressSanitizer: use-after-poison
+heap-destroyed AddressSanitizer: use-after-poison
+heap-deleted silence
 TABLE
         done
     done
