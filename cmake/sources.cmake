@@ -7,13 +7,16 @@ set(MI_SOURCES_COMMON
   src/base/format.c
   src/base/hooks.c
   src/arena/given.c
+  src/arena/limit.c
   src/arena/lookup.c
   src/arena/meta.c
   src/arena/purge.c
   src/arena/region.c
   src/arena/slices.c
+  src/arena/sweep.c
   src/page/page.c
   src/page/remote.c
+  src/page/trim.c
   src/heap/census.c
   src/heap/heap.c
   src/heap/held.c
@@ -32,6 +35,7 @@ set(MI_SOURCES_COMMON
   src/front/heap_manage.c
   src/front/hook.c
   src/front/init.c
+  src/front/limit_api.c
   src/front/new.c
   src/front/options.c
   src/front/options_api.c
@@ -45,8 +49,10 @@ set(MI_SOURCES_COMMON
 
 set(MI_SOURCES_LINUX
   src/os/os_linux.c
+  src/os/os_linux_group.c
   src/os/os_linux_numa.c
-  src/os/os_linux_places.c)
+  src/os/os_linux_places.c
+  src/os/os_linux_threads.c)
 
 # The calls that only glibc has: mallinfo and its like, and dlopen with RTLD_DEEPBIND.
 set(MI_SOURCES_GLIBC

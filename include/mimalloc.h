@@ -328,6 +328,14 @@ mi_decl_export void mi_process_info(size_t *elapsed_msecs, size_t *user_msecs, s
 
 /* The same as text, to `out` or (NULL) to where text of the library goes. */
 mi_decl_export void mi_process_info_print(void) mi_attr_noexcept;
+/* Limits on the memory that the process holds, in bytes; 0: none (docs/options.md). The function is told when
+   the soft one is passed, and before an allocation fails for the hard one, which is then tried again; it may
+   free memory. */
+mi_decl_extension typedef void(mi_cdecl mi_memory_limit_fun)(bool hard, size_t held, size_t limit, void *arg);
+mi_decl_export void mi_memory_limit_set(size_t soft, size_t hard) mi_attr_noexcept;
+mi_decl_export void mi_memory_limit_get(size_t *soft, size_t *hard, size_t *held) mi_attr_noexcept;
+mi_decl_extension mi_decl_export void mi_register_memory_limit(mi_memory_limit_fun *fun,
+                                                               void *arg) mi_attr_noexcept;
 mi_decl_export void mi_process_info_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
 
 /*
@@ -433,6 +441,10 @@ typedef enum mi_option_e {
     mi_option_held_size = 1002,
     mi_option_deepbind = 1003,
     mi_option_target_segments_per_thread = 1004, /* of version 2 */
+    mi_option_purge_thread = 1005,
+    mi_option_memory_limit = 1006,
+    mi_option_memory_soft_limit = 1007,
+    mi_option_cgroup_limit = 1008,
     _mi_option_ours_last,
 
     /* Names of versions 1 and 2. */

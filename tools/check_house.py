@@ -28,15 +28,18 @@ OWN_INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 # A header may have several .c files when they are one subject. All other .c files include a header of their name.
 HEADER_OF = {
+    "src/arena/sweep.c": "arena/slices.h",
     "src/os/os_linux.c": "os/os.h",
     "src/os/os_linux_numa.c": "os/os.h",
     "src/os/os_linux_places.c": "os/os.h",
+    "src/os/os_linux_threads.c": "os/os.h",
+    "src/os/os_linux_group.c": "os/os.h",
     "src/alloc/aligned.c": "alloc/alloc.h",
     "src/alloc/realloc.c": "alloc/alloc.h",
 }
 # These define names that programs call: their header is a public one, or libc's.
-EXPORTING = {"api.c", "heap_api.c", "heap_manage.c", "options_api.c", "stats_api.c", "posix.c", "new.c", "override.c",
-             "glibc_control.c", "deepbind.c"}
+EXPORTING = {"api.c", "heap_api.c", "heap_manage.c", "options_api.c", "limit_api.c", "stats_api.c", "posix.c", "new.c",
+             "override.c", "glibc_control.c", "deepbind.c"}
 # The wrappers themselves: their callers carry the comments.
 ATOMIC_WRAPPERS = "src/base/atomic.h"
 

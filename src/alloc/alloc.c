@@ -14,12 +14,20 @@
 
 #include "alloc/fast.h"
 #include "alloc/large.h"
+#include "arena/limit.h"
 #include "arena/purge.h"
+#include "base/bits.h"
 #include "base/check.h"
 #include "base/hooks.h"
 #include "base/track.h"
 #include "heap/registry.h"
 #include "heap/siblings.h"
+
+enum {
+    ROOM_MIN = 1024 * 1024,      // smaller blocks get no room to grow,
+    ROOM_SHARE = 2,              // others so much of their own size,
+    ROOM_MAX = 64 * 1024 * 1024, // and at most this
+};
 
 MI_COLD void *
 mi__alloc_fail(size_t size)
@@ -29,19 +37,46 @@ mi__alloc_fail(size_t size)
     return NULL;
 }
 
+// An allocation has failed. True when the limit on memory was why, and another try may have better luck:
+// after the program had its say, and what the thread keeps for later is free.
+MI_COLD static bool
+make_room(size_t size)
+{
+    if (!mi__limit_failed(size)) {
+        return false;
+    }
+    thread_heap_t *main = mi__thread_heap->main;
+    if (!thread_heap_is_none(main)) {
+        mi__thread_heap_collect(main);
+        mi__siblings_collect(main, false);
+    }
+    mi__registry_collect(false);
+    return true;
+}
+
+static page_t *
+new_singleton(thread_heap_t *heap, size_t size, size_t align, bool *zero)
+{
+    page_t *page = NULL;
+    if (likely(size <= PTRDIFF_MAX && align <= PTRDIFF_MAX / 2)) {
+        page = mi__thread_heap_singleton(heap, size, align, zero);
+        if (unlikely(page == NULL) && make_room(size)) {
+            page = mi__thread_heap_singleton(heap, size, align, zero);
+        }
+    }
+    return likely(page != NULL) ? page : mi__alloc_fail(size);
+}
+
 void *
 mi__alloc_large(thread_heap_t *heap, size_t size, size_t align, bool zeroed)
 {
-    if (unlikely(size > PTRDIFF_MAX || align > PTRDIFF_MAX / 2)) {
-        return mi__alloc_fail(size);
-    }
     bool zero;
-    page_t *page = mi__thread_heap_singleton(heap, size, align, &zero);
+    page_t *page = new_singleton(heap, size, align, &zero);
     if (unlikely(page == NULL)) {
-        return mi__alloc_fail(size);
+        return NULL;
     }
     if (zeroed && !zero) {
-        mi__page_zero_singleton(page);
+        mi__page_zero_singleton(page, 0);
     }
     return page->start;
 }
@@ -50,6 +85,9 @@ MI_NOINLINE static void *
 alloc_block(thread_heap_t *heap, size_t size, bool *zero)
 {
     block_t *block = mi__thread_heap_alloc(heap, size, zero);
+    if (unlikely(block == NULL) && make_room(size)) {
+        block = mi__thread_heap_alloc(heap, size, zero);
+    }
     return unlikely(block == NULL) ? mi__alloc_fail(size) : block;
 }
 
@@ -76,6 +114,37 @@ mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap)
         memset(block, 0, zero ? sizeof *block : sizeclass_block_size(sizeclass_of(size)));
     }
     return block;
+}
+
+void *
+mi__alloc_known(thread_heap_t *heap, size_t size, bool *zero)
+{
+    if (size > BLOCK_MAX) {
+        page_t *page = new_singleton(heap, size, SLICE_SIZE, zero);
+        return unlikely(page == NULL) ? NULL : page->start;
+    }
+    page_t *page = thread_heap_page(heap, size);
+    block_t *block = page->free;
+    if (unlikely(block == NULL)) {
+        return alloc_block(heap, size, zero);
+    }
+    *zero = (page->flags & PAGE_FREE_ZERO) != 0;
+    return page_pop(page, block);
+}
+
+void *
+mi__alloc_growing(thread_heap_t *heap, size_t size, bool *zero)
+{
+    if (size < ROOM_MIN || size > PTRDIFF_MAX / 2) {
+        return mi__alloc_known(heap, size, zero);
+    }
+    size_t roomy = size + size_min(size / ROOM_SHARE, ROOM_MAX);
+    page_t *page = mi__thread_heap_singleton(heap, roomy, SLICE_SIZE, zero);
+    if (page == NULL) {
+        return mi__alloc_known(heap, size, zero);
+    }
+    mi__page_cut_singleton(page, divide_up(size, SLICE_SIZE));
+    return page->start;
 }
 
 void *
@@ -140,18 +209,25 @@ mi__is_block(const void *p)
         return true;
     }
     size_t index = (size_t)((const char *)p - page->start) / page->block_size;
-    return index < HINT_GET(page->capacity);
+    return index < HINT_GET(page->capacity) + HINT_GET(page->holed);
 }
 
 size_t
 mi__collect(bool force)
 {
     mi__hooks.deferred_free(force);
-    thread_heap_t *heap = mi__thread_heap->main;
-    if (!thread_heap_is_none(heap)) {
-        mi__thread_heap_collect(heap);
-        mi__siblings_collect(heap);
+    uint64_t before = mi__purge_total();
+    thread_heap_t *main = mi__thread_heap->main;
+    // Other threads do it for themselves, when they come by.
+    uint32_t wishes = force ? atomic_add_relaxed(&mi__thread_heap_wishes, 1) + 1 : 0;
+    if (!thread_heap_is_none(main) && force) {
+        mi__thread_heap_grant_wish(main, wishes);
+    } else if (!thread_heap_is_none(main)) {
+        mi__thread_heap_collect(main);
+        mi__siblings_collect(main, false);
     }
-    mi__registry_collect();
-    return mi__purge_poll(force);
+    mi__registry_collect(force);
+    (void)mi__purge_poll(force);
+    (void)mi__purge_tend();
+    return (size_t)(mi__purge_total() - before);
 }

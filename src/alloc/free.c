@@ -9,10 +9,13 @@
 
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
+#include "arena/purge.h"
 #include "base/check.h"
 #include "base/hooks.h"
 #include "heap/heap.h"
 #include "heap/held.h"
+
+enum { GOING_DOWN = 32 }; // pages emptied by a thread without a slow-path malloc between
 
 static void
 free_singleton(page_t *page, void *p, uintptr_t word)
@@ -24,6 +27,7 @@ free_singleton(page_t *page, void *p, uintptr_t word)
     } else {
         mi__heap_unlist_singleton(page);
         mi__thread_heap_return_singleton(mi__thread_heap->main, page);
+        (void)mi__purge_tend();
     }
 }
 
@@ -36,6 +40,7 @@ free_plain(thread_heap_t *owner, page_t *page, void *block)
     } else if (page_push_local(page, block)) {
         mi__thread_heap_page_empty(owner, page);
     }
+    (void)mi__purge_tend();
 }
 
 static void
@@ -100,7 +105,14 @@ mi__free_outside(void *p)
 void
 mi__free_emptied(page_t *page)
 {
-    mi__thread_heap_page_empty(mi__thread_heap, page);
+    thread_heap_t *heap = mi__thread_heap;
+    mi__thread_heap_page_empty(heap, page);
+    thread_heap_look_for_wish(heap->main);
+    // On the way down pages that serve must not stay behind: unpinned, they go with their last block.
+    if (++heap->emptied == GOING_DOWN && heap == heap->main) {
+        mi__thread_heap_collect(heap);
+    }
+    (void)mi__purge_tend();
 }
 
 void

@@ -9,6 +9,14 @@
 
 #include "heap/thread_heap.h"
 
+// A block of any size like mi__alloc's, of the thread's `heap`. `*zero` tells whether all of it but its
+// first word is zero.
+MI_NODISCARD void *mi__alloc_known(thread_heap_t *heap, size_t size, bool *zero);
+
+// The same for a block that has grown out of its place, and may go on growing: where there is room
+// behind it.
+MI_NODISCARD void *mi__alloc_growing(thread_heap_t *heap, size_t size, bool *zero);
+
 // A block of the thread's `heap` of at least `size` bytes at a multiple of `align` (a power of two),
 // all usable bytes zero when asked. NULL with errno = ENOMEM when there is no memory.
 MI_NODISCARD void *mi__alloc_large(thread_heap_t *heap, size_t size, size_t align, bool zeroed);

@@ -10,6 +10,7 @@
 
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
+#include "alloc/large.h"
 #include "base/bits.h"
 #include "base/hooks.h"
 #include "heap/heap.h"
@@ -26,15 +27,15 @@ page_or_report(const void *p, const char *call)
 }
 
 // Grows or shrinks a singleton in place. Where it shrinks below half of BLOCK_MAX it is better off
-// in a class.
+// in a class. `*zero` tells whether what was added is all zero.
 static bool
-resize_large(page_t *page, void *p, size_t size, size_t usable)
+resize_large(page_t *page, void *p, size_t size, size_t usable, bool *zero)
 {
-    if (page->block_size != 0 || p != page->start || size > PTRDIFF_MAX ||
-        (size < usable && size <= BLOCK_MAX / 2)) {
+    if (page->block_size != 0 || size > PTRDIFF_MAX || (size < usable && size <= BLOCK_MAX / 2)) {
         return false;
     }
-    return mi__page_resize_singleton(page, divide_up(size, SLICE_SIZE));
+    size_t lead = (size_t)((char *)p - page->start);
+    return mi__page_resize_singleton(page, divide_up(lead + size, SLICE_SIZE), zero);
 }
 
 static bool
@@ -47,25 +48,64 @@ fits_well(size_t size, size_t usable)
 static bool
 stays(page_t *page, void *p, size_t size, size_t usable, bool zeroed)
 {
+    bool zero = true;
     if (likely(fits_well(size, usable))) {
         return true;
     }
-    if (!resize_large(page, p, size, usable)) {
+    if (!resize_large(page, p, size, usable, &zero)) {
         return false;
     }
-    if (zeroed && size > usable) {
-        memset((char *)p + usable, 0, mi__page_usable(page, p) - usable);
+    if (zeroed && size > usable && !zero) {
+        mi__page_zero_singleton(page, (size_t)((char *)p - page->start) + usable);
     }
     return true;
 }
 
+// A new block; `*zero` tells whether all of it but the first word is zero. Not zeroed here: most of it
+// is about to be written.
 static void *
-move_to(void *fresh, void *p, size_t size, size_t usable)
+new_block(thread_heap_t *heap, size_t size, size_t align, size_t offset, bool *zero)
 {
-    if (fresh != NULL) {
-        memcpy(fresh, p, size_min(size, usable));
-        mi__free(p);
+    *zero = false;
+    if (align > GRANULE || (offset & (align - 1)) != 0) {
+        return mi__alloc_aligned_in(heap, size, align, offset, false);
     }
+    return mi__alloc_growing(heap, size, zero);
+}
+
+// Brings the first `size` bytes of the block `p` over.
+static void
+bring_over(void *fresh, const page_t *from, void *p, size_t size)
+{
+    page_t *to = from->block_size == 0 && size > BLOCK_MAX ? mi__page_of(fresh) : NULL;
+    if (to == NULL || to->block_size != 0 || to->start != fresh || from->start != p ||
+        !mi__page_move_singleton(mi__page_of(p), to)) {
+        memcpy(fresh, p, size);
+    }
+}
+
+static void *
+move(thread_heap_t *heap, page_t *page, void *p, size_t size, size_t align, size_t offset, bool zeroed)
+{
+    bool zero;
+    size_t kept = size_min(size, mi__page_usable(page, p));
+    char *fresh = new_block(heap, size, align, offset, &zero);
+    if (fresh == NULL) {
+        return NULL;
+    }
+    page_t *to = zeroed ? mi__page_of(fresh) : NULL;
+    if (zeroed && zero) {
+        memset(fresh, 0, sizeof(block_t));
+    }
+    bring_over(fresh, page, p, kept);
+    if (zeroed && !zero) {
+        if (to->block_size == 0) {
+            mi__page_zero_singleton(to, (size_t)(fresh - to->start) + kept);
+        } else {
+            memset(fresh + kept, 0, mi__page_usable(to, fresh) - kept);
+        }
+    }
+    mi__free(p);
     return fresh;
 }
 
@@ -94,8 +134,7 @@ resize(thread_heap_t *thread_heap, const heap_t *heap, void *p, size_t size, boo
     if (is_at_home(page, heap) && stays(page, p, size, usable, zeroed)) {
         return p;
     }
-    void *fresh = zeroed ? fast_alloc_zeroed_in(thread_heap, size) : fast_alloc_in(thread_heap, size);
-    return move_to(fresh, p, size, usable);
+    return move(thread_heap, page, p, size, GRANULE, 0, zeroed);
 }
 
 static void *
@@ -117,7 +156,7 @@ resize_aligned(thread_heap_t *thread_heap, const heap_t *heap, void *p, size_t s
     if (aligned && is_at_home(page, heap) && stays(page, p, size, usable, zeroed)) {
         return p;
     }
-    return move_to(mi__alloc_aligned_in(thread_heap, size, align, offset, zeroed), p, size, usable);
+    return move(thread_heap, page, p, size, align, offset, zeroed);
 }
 
 void *
@@ -157,6 +196,7 @@ mi__realloc_in_place(void *p, size_t size)
     if (page == NULL) {
         return NULL;
     }
+    bool zero;
     size_t usable = mi__page_usable(page, p);
-    return size <= usable || resize_large(page, p, size, usable) ? p : NULL;
+    return size <= usable || resize_large(page, p, size, usable, &zero) ? p : NULL;
 }

@@ -1,29 +1,85 @@
 // SPDX-License-Identifier: MIT
 // purge.c — when free slices go back to the system.
 //
+// States of the helper thread:
+//   | #  | helper | meaning         | leaves by                                            | order   | pairs with |
+//   | H1 | NONE   | there is none   | → H2 start (any thread that finds one wanted)        | acquire | Q1         |
+//   | H2 | RUNS   | it runs, or is  | → H1 done (the helper: no deadline stands), Q1; then | seq_cst | Q2         |
+//   |    |        | being started   |   it looks again, and takes the step to H2 itself    |         |            |
+//   |    |        |                 | → H1 fork, in the child; → H1 when none can be had   |         |            |
+// Setting a deadline and ending race: a releaser sets the deadline and then looks for a helper (Q2); the
+// helper sets NONE and then looks for a deadline (Q1). Both have a sequentially consistent fence between
+// the two, so that one of them sees the other.
+//
 // Owns:        see purge.h
 // Threads:     see purge.h
 // Invariants:  see purge.h
-// Not here:    how slices are purged → arena/slices.c
+// Not here:    see purge.h
 #include "arena/purge.h"
 
 #include "arena/slices.h"
-#include "base/atomic.h"
+#include "base/bits.h"
 #include "os/os.h"
+
+enum {
+    STEPS = 4,                      // ticks in a delay
+    FLOOR_BYTES = 24 * 1024 * 1024, // may stay free and dirty, …
+    USED_SHARE = 4,                 // … and so much of what is in use
+    REST_SHARE = 4,                 // what is too much goes, and this share more, so that it is not little
+    REGRET_MS = 1000,               // what is needed again so soon would better have stayed
+    CREDIT_MS = 10 * 1000,          // so long it may stay
+    RETRY_MS = 10 * 1000,           // when no thread can be had
+};
+enum { NONE, RUNS };
+
+_Atomic(bool) mi__purge_wanted;
 
 static _Atomic(int64_t) deadline_ms; // 0: nothing to purge
 static _Atomic(bool) purging;
 static _Atomic(uint64_t) purged_bytes;
+static _Atomic(uint32_t) helper;
+static _Atomic(int64_t) retry_ms; // no helper before that
+
+// [lock: purging]
+static unsigned step;                       // ticks since the last marking; 0: nothing is marked
+static int64_t excess_ms;                   // of the last purge by size
+static _Atomic(int64_t) no_excess_until_ms; // [hint: may be stale] the last one found nothing
+static size_t excess_bytes;                 // given back by size since …
+static size_t excess_refilled;              // … so much had been claimed clean
+
+// What may stay free beyond the limit: it was given back, and needed again at once.
+static _Atomic(size_t) credit_bytes;
+static _Atomic(int64_t) credit_until_ms;
+
+// ---- by time -------------------------------------------------------------------------------
+
+static void
+set_deadline(long in_ms)
+{
+    atomic_set_relaxed(&deadline_ms, mi__os_clock_ms() + in_ms);
+    // Q2: pairs with Q1 in helper_main.
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_get_relaxed(&helper) == NONE) {
+        // release: the deadline; pairs with the acquire in mi__purge_start_helper.
+        atomic_set_release(&mi__purge_wanted, true);
+    }
+}
+
+static long
+tick_ms(void)
+{
+    long delay_ms = conf_get(purge_delay_ms);
+    return delay_ms < STEPS ? 1 : delay_ms / STEPS;
+}
 
 void
 mi__purge_schedule(void)
 {
     // The slices were released before this. Of a release and a poll at the same time one sees the
-    // other; pairs with the fence in mi__purge_poll.
+    // other; pairs with the fence in tick.
     atomic_thread_fence(memory_order_seq_cst);
-    long delay_ms = conf_get(purge_delay_ms);
-    if (atomic_get_relaxed(&deadline_ms) == 0 && delay_ms > 0) {
-        atomic_set_relaxed(&deadline_ms, mi__os_clock_ms() + delay_ms);
+    if (atomic_get_relaxed(&deadline_ms) == 0 && conf_get(purge_delay_ms) > 0) {
+        set_deadline(2 * tick_ms());
     }
 }
 
@@ -32,10 +88,62 @@ mi__purge_delay_changed(void)
 {
     long delay_ms = conf_get(purge_delay_ms);
     // What was released under the old delay may have no deadline at all.
-    atomic_set_relaxed(&deadline_ms, delay_ms > 0 ? mi__os_clock_ms() + delay_ms : 0);
-    if (delay_ms == 0) {
+    atomic_set_relaxed(&deadline_ms, 0);
+    if (delay_ms > 0) {
+        set_deadline(2 * tick_ms());
+    } else if (delay_ms == 0) {
         (void)mi__purge_poll(true);
     }
+}
+
+static size_t
+tick(void)
+{
+    // The deadline goes first: what is released from here on sets the next one.
+    atomic_set_relaxed(&deadline_ms, 0);
+    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__purge_schedule
+    size_t bytes = 0;
+    bool left = true;
+    if (step > 0 && step < STEPS) {
+        bytes = mi__slices_purge_part(STEPS + 1 - step);
+        step++;
+    } else {
+        bytes = mi__slices_purge(false, &left);
+        step = left;
+    }
+    if (left && atomic_get_relaxed(&deadline_ms) == 0) {
+        set_deadline(tick_ms());
+    }
+    return bytes;
+}
+
+static size_t
+purge_all(void)
+{
+    atomic_set_relaxed(&deadline_ms, 0);
+    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__purge_schedule
+    bool left;
+    size_t bytes = mi__slices_purge(true, &left);
+    step = 0;
+    if (left) {
+        mi__purge_schedule();
+    }
+    return bytes;
+}
+
+static bool
+start_purging(void)
+{
+    // acquire: pairs with the release in stop_purging; one purge at a time is enough, a second would find
+    // nothing.
+    return !atomic_get_relaxed(&purging) && !atomic_exchange_acquire(&purging, true);
+}
+
+static void
+stop_purging(void)
+{
+    // release: what the lock protects; pairs with the acquire in start_purging.
+    atomic_set_release(&purging, false);
 }
 
 size_t
@@ -45,24 +153,131 @@ mi__purge_poll(bool force)
     if (!force && (deadline == 0 || mi__os_clock_ms() < deadline)) {
         return 0;
     }
-    // acquire: pairs with the release below; one purge at a time is enough, a second would find
-    // nothing.
-    if (atomic_exchange_acquire(&purging, true)) {
+    if (!start_purging()) {
         return 0;
     }
-    // The deadline goes first: what is released from here on sets the next one.
-    atomic_set_relaxed(&deadline_ms, 0);
-    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__purge_schedule
-    bool left;
-    size_t bytes = mi__slices_purge(force, &left);
+    size_t bytes = force ? purge_all() : tick();
     mi__purge_count(bytes);
-    if (left) {
-        mi__purge_schedule();
-    }
-    // release: pairs with the acquire above.
-    atomic_set_release(&purging, false);
+    stop_purging();
     return bytes;
 }
+
+// ---- by size -------------------------------------------------------------------------------
+
+// What has been given back by size lately, and was claimed again at once, is let stay for a while. Only
+// beside a helper, which gives it back in any case.
+static size_t
+credit(int64_t now_ms)
+{
+    bool valid = now_ms < atomic_get_relaxed(&credit_until_ms) && atomic_get_relaxed(&helper) == RUNS;
+    return valid ? atomic_get_relaxed(&credit_bytes) : 0;
+}
+
+static void
+learn(int64_t now_ms, const slices_held_t *held)
+{
+    if (now_ms - excess_ms > REGRET_MS) {
+        excess_bytes = 0;
+    }
+    if (excess_bytes == 0) {
+        excess_refilled = held->refilled_bytes;
+    }
+    size_t again = size_min(excess_bytes, held->refilled_bytes - excess_refilled);
+    if (again > credit(now_ms)) {
+        atomic_set_relaxed(&credit_bytes, again);
+        atomic_set_relaxed(&credit_until_ms, now_ms + CREDIT_MS);
+    }
+}
+
+static void
+purge_excess(size_t limit, const slices_held_t *held)
+{
+    int64_t now_ms = mi__os_clock_ms();
+    if (held->free_bytes <= limit + credit(now_ms) || now_ms < atomic_get_relaxed(&no_excess_until_ms) ||
+        !start_purging()) {
+        return;
+    }
+    learn(now_ms, held);
+    limit += credit(now_ms);
+    if (held->free_bytes > limit) {
+        size_t bytes = mi__slices_purge_bytes(held->free_bytes - limit + limit / REST_SHARE);
+        mi__purge_count(bytes);
+        // Memory that was handed over may not be given back.
+        atomic_set_relaxed(&no_excess_until_ms, bytes == 0 ? now_ms + tick_ms() : 0);
+        excess_bytes += bytes;
+        excess_ms = now_ms;
+    }
+    stop_purging();
+}
+
+void
+mi__purge_released(void)
+{
+    mi__purge_schedule();
+    slices_held_t held = mi__slices_held();
+    size_t limit = FLOOR_BYTES + held.used_bytes / USED_SHARE;
+    if (unlikely(held.free_bytes > limit) && conf_get(purge_delay_ms) > 0) {
+        purge_excess(limit, &held);
+    }
+}
+
+// ---- the helper thread ---------------------------------------------------------------------
+
+static bool
+become_helper(void)
+{
+    uint32_t none = NONE;
+    // acquire: pairs with Q1.
+    return atomic_cas_strong_acquire(&helper, &none, RUNS);
+}
+
+static void
+helper_main(void)
+{
+    do {
+        int64_t deadline = atomic_get_relaxed(&deadline_ms);
+        while (deadline != 0) {
+            int64_t left_ms = deadline - mi__os_clock_ms();
+            // The clock is coarse: a little later, so that the tick is due then.
+            mi__os_sleep_ms(left_ms < 0 ? 1 : left_ms + 1);
+            (void)mi__purge_poll(false);
+            deadline = atomic_get_relaxed(&deadline_ms);
+        }
+        // Q1, seq_cst: pairs with Q2 in set_deadline, and with the acquire in become_helper.
+        atomic_store_explicit(&helper, NONE, memory_order_seq_cst);
+        atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in set_deadline
+    } while (atomic_get_relaxed(&deadline_ms) != 0 && become_helper());
+}
+
+static bool
+may_have_helper(void)
+{
+    long mode = conf_get(purge_thread);
+    return mode == PURGE_THREAD_ALWAYS || (mode == PURGE_THREAD_AUTO && !mi__os_is_single_threaded());
+}
+
+void
+mi__purge_start_helper(void)
+{
+    // acquire: the deadline; pairs with the release in set_deadline. One thread is enough.
+    if (!atomic_exchange_acquire(&mi__purge_wanted, false)) {
+        return;
+    }
+    if (atomic_get_relaxed(&deadline_ms) == 0 || conf_get(purge_delay_ms) <= 0 || !may_have_helper()) {
+        return;
+    }
+    int64_t now_ms = mi__os_clock_ms();
+    if (now_ms < atomic_get_relaxed(&retry_ms) || !become_helper()) {
+        return;
+    }
+    if (!mi__os_start_helper(helper_main)) {
+        atomic_set_relaxed(&retry_ms, now_ms + RETRY_MS);
+        // release: pairs with the acquire in become_helper.
+        atomic_set_release(&helper, NONE);
+    }
+}
+
+// ---- counts and fork -----------------------------------------------------------------------
 
 void
 mi__purge_count(size_t bytes)
@@ -80,4 +295,8 @@ void
 mi__purge_after_fork(void)
 {
     atomic_set_relaxed(&purging, false);
+    atomic_set_relaxed(&helper, NONE);
+    if (atomic_get_relaxed(&deadline_ms) != 0) {
+        atomic_set_relaxed(&mi__purge_wanted, true);
+    }
 }

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: MIT
 // purge.h — when free slices go back to the system.
 //
-// A release sets a deadline, `purge_delay_ms` away, unless one stands. The first poll after it
-// purges what has been free since the poll before, and sets the next deadline while something is
-// left: a slice is thus purged one to two delays after its release.
+// By time: the first tick after a release marks what is free; the next ones, a quarter of
+// `purge_delay_ms` apart, each give back their part of what is still marked and was not used since, so
+// that memory decays and does not go all at once; the last one marks anew. Memory that stays free goes
+// back within two delays. Ticks come with polls on slow paths, and from a helper thread that exists only
+// while something is to be purged, and only where the process has several threads (or an option says
+// otherwise).
+// By size: what is free and not given back is at most a floor and a share of what is in use; a release
+// that exceeds that gives back the rest itself.
 //
-// Owns:        the deadline and the count of bytes returned
+// Owns:        the deadline, the helper thread, the count of bytes returned
 // Threads:     any; one thread purges at a time, others go on
 // Invariants:  U1 while free slices are dirty, a deadline stands (delays of −1 apart)
+//              U2 at most one helper thread; none while nothing is to be purged, one delay apart
 // Not here:    how slices are purged → arena/slices.c
 #ifndef MI_ARENA_PURGE_H
 #define MI_ARENA_PURGE_H
 
+#include "base/atomic.h"
 #include "base/config.h"
 
 // True when slices are to be purged as they are released (delay 0).
@@ -21,7 +28,11 @@ mi__purge_at_once(void)
     return conf_get(purge_delay_ms) == 0;
 }
 
-// Slices have been released: sets the deadline unless one stands.
+// Slices have been released, and are dirty: sets the deadline unless one stands, and gives back what
+// is too much.
+void mi__purge_released(void);
+
+// Sets the deadline unless one stands.
 void mi__purge_schedule(void);
 
 // The program has set another delay: it counts from now, also for what is free already.
@@ -31,11 +42,27 @@ void mi__purge_delay_changed(void);
 // when nothing is to do.
 size_t mi__purge_poll(bool force);
 
+// Starts the helper thread when one is wanted. Starting a thread allocates: to be called where the
+// caller is done with its own structures, at the end of a free or the start of a malloc.
+extern MI_HIDDEN _Atomic(bool) mi__purge_wanted; // [hint: may be stale]
+void mi__purge_start_helper(void);
+
+// True when it may have allocated.
+static inline bool
+mi__purge_tend(void)
+{
+    bool wanted = atomic_get_relaxed(&mi__purge_wanted);
+    if (unlikely(wanted)) {
+        mi__purge_start_helper();
+    }
+    return wanted;
+}
+
 // Adds to the bytes given back, and tells them.
 void mi__purge_count(size_t bytes);
 uint64_t mi__purge_total(void);
 
-// In the child of a fork: the thread that was purging is gone.
+// In the child of a fork: the thread that was purging is gone, and so is the helper.
 void mi__purge_after_fork(void);
 
 #endif

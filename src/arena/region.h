@@ -43,6 +43,7 @@ typedef struct chunk_bits_t {
     MI_ALIGNED(32) _Atomic(uint64_t) used; // 1 = handed out (or being purged)
     _Atomic(uint64_t) dirty;               // 1 = may hold something else than zeros
     _Atomic(uint64_t) aged;                // 1 = was free already when the purger came by the last time
+    _Atomic(uint64_t) moved;               // 1 = its memory was moved here, a mapping of its own
 } chunk_bits_t;
 
 typedef struct region_t {

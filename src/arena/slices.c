@@ -14,42 +14,48 @@
 // Where a function commits the memory (region_t.commit), S1 is not committed, and the claimer has it
 // committed before the slice becomes dirty: on the way from S1 to S3 a slice is used and clean.
 //
-// A slice that is free when the purger comes by is marked as aged; a claim takes the mark away.
-// What the purger finds marked has been free for a whole delay: memory that goes in and out of use
-// is not given back and faulted in again.
+// A slice that is free when the purger comes by is marked as aged; a claim takes the mark away, so that
+// memory which goes in and out of use is not given back and faulted in again.
 //
-// Owns:        region_t.used, .dirty, .aged, .first_room
+// A slice marked as moved (mi__slices_move) is a mapping of its own until a purge renews it.
+//
+// Owns:        region_t.used, .dirty, .aged, .moved, .first_room
 // Threads:     any
 // Invariants:  see slices.h
-// Not here:    when to purge → arena/purge.c
+// Not here:    when to purge → arena/purge.c, purging → arena/sweep.c
 #include "arena/slices.h"
 
+#include "arena/limit.h"
 #include "arena/purge.h"
+#include "arena/slice_bits.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "os/os.h"
 
 enum { ROOM_ONE, ROOM_MEDIUM };
-enum { ALIGN_GAP_CHUNKS = 256 }; // an alignment may commit so many chunks (1 GiB) beyond the frontier
+enum {
+    ALIGN_GAP_CHUNKS = 256, // an alignment may commit so many chunks (1 GiB) beyond the frontier
+    MOVES_MAX = 4096,       // mappings apart at a time: one in sixteen of what a process may have by default
+};
 
 // Instead of a slice's index: the region has no such run, or it has one that the system refuses to
 // commit.
 #define NO_ROOM SIZE_MAX
 #define REFUSED (SIZE_MAX - 1)
 
+// Slices in use; slices that hold memory, in use or not; and clean ones claimed since the start.
+static size_t used_slices;
+static size_t backed_slices;
+static size_t refilled_slices;
+
+// Moves that no purge has renewed yet: two mappings each at most. About right is enough.
+static _Atomic(size_t) moves;
+
 // The hint below which no run of `count` slices is free.
 static _Atomic(size_t) *
 room_hint(region_t *region, size_t count)
 {
     return &region->first_room[count < MEDIUM_PAGE_SLICES ? ROOM_ONE : ROOM_MEDIUM];
-}
-
-static size_t
-committed_chunks(region_t *region)
-{
-    // acquire: pairs with the release in raise_frontier (region.c): bitmap words below it are
-    // mapped.
-    return atomic_get_acquire(&region->committed) / CHUNK_SLICES;
 }
 
 // Bits at which a run of `count` set bits of `bits` starts; `count` is 1 to 64.
@@ -79,25 +85,17 @@ aligned_bits(const char *start, size_t align)
     return bits;
 }
 
-// S1, S2 → S3 for the bits `mask` of one word; false when one of them is taken.
-static bool
-claim_bits(_Atomic(uint64_t) *word, uint64_t mask)
+// Relaxed, and no part of any protocol: tests/concurrent does not look at it.
+__attribute__((no_sanitize("thread"))) static void
+tally(size_t *counter, size_t more)
 {
-    uint64_t seen = atomic_get_relaxed(word);
-    do {
-        if ((seen & mask) != 0) {
-            return false;
-        }
-        // acquire: pairs with the release in release_bits: what the last holder did is over.
-    } while (!atomic_cas_weak_acquire(word, &seen, seen | mask));
-    return true;
+    (void)__atomic_fetch_add(counter, more, __ATOMIC_RELAXED);
 }
 
-static void
-release_bits(_Atomic(uint64_t) *word, uint64_t mask)
+void
+mi__slices_count_clean(uint64_t bits)
 {
-    // release: the last use of the slices; pairs with the acquire in claim_bits.
-    atomic_and_release(word, ~mask);
+    tally(&backed_slices, -(size_t)__builtin_popcountll(bits));
 }
 
 // Marks claimed slices dirty and young; true when all of them read as zero.
@@ -106,7 +104,10 @@ soil_bits(region_t *region, size_t chunk, uint64_t mask)
 {
     uint64_t dirty = atomic_get_relaxed(&region->chunks[chunk].dirty);
     if ((dirty & mask) != mask) {
+        size_t clean = (size_t)__builtin_popcountll(mask & ~dirty);
         atomic_or_relaxed(&region->chunks[chunk].dirty, mask);
+        tally(&backed_slices, clean);
+        tally(&refilled_slices, clean);
     }
     if ((atomic_get_relaxed(&region->chunks[chunk].aged) & mask) != 0) {
         atomic_and_relaxed(&region->chunks[chunk].aged, ~mask);
@@ -146,15 +147,6 @@ claim_short(region_t *region, size_t from_chunk, size_t to_chunk, unsigned count
         }
     }
     return NO_ROOM;
-}
-
-static uint64_t
-chunk_mask(size_t slice, size_t count, size_t chunk)
-{
-    size_t low = chunk * CHUNK_SLICES;
-    size_t from = size_max(slice, low) - low;
-    size_t to = size_min(slice + count, low + CHUNK_SLICES) - low;
-    return low_mask((unsigned)(to - from)) << from;
 }
 
 // Claims the bits [slice, slice + count) word by word, or none of them.
@@ -328,13 +320,12 @@ take_range(region_t *region, size_t slice, size_t count, bool *zero)
 {
     if (likely(region->commit == NULL)) {
         *zero = soil_range(region, slice, count);
-        return true;
-    }
-    bool committed = commit_clean(region, slice, count, zero);
-    if (!committed) {
+    } else if (!commit_clean(region, slice, count, zero)) {
         release_range(region, slice, count);
+        return false;
     }
-    return committed;
+    tally(&used_slices, count);
+    return true;
 }
 
 // Claims a run in `region`; `*refused` tells that a region of our own has room, but no memory.
@@ -444,6 +435,9 @@ bool
 mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run)
 {
     ASSERT(count > 0 && align >= SLICE_SIZE && is_power_of_two(align));
+    if (!mi__limit_admit(count << SLICE_SHIFT)) {
+        return false;
+    }
     bool refused = false;
     search_t search;
     region_t *region = likely(only == NULL) ? first_region(&search, count, align) : only;
@@ -467,17 +461,17 @@ mi__slices_claim_again(uint32_t place, size_t count, slice_run_t *run)
     region_t *region = mi__region_at(0);
     size_t slice = place - 1;
     uint64_t dirty = atomic_get_relaxed(&region->chunks[slice / CHUNK_SLICES].dirty);
-    if ((dirty >> slice % CHUNK_SLICES & 1) == 0 || !claim_range(region, slice, count)) {
+    if ((dirty >> slice % CHUNK_SLICES & 1) == 0 || !mi__limit_admit(count << SLICE_SHIFT) ||
+        !claim_range(region, slice, count)) {
         return false;
     }
     run->descriptor = region_descriptor_at(region, slice);
     run->start = region_slice_at(region, slice);
-    run->zero = soil_range(region, slice, count);
-    return true;
+    return take_range(region, slice, count, &run->zero);
 }
 
 bool
-mi__slices_claim_behind(char *start, size_t count, size_t more)
+mi__slices_claim_behind(char *start, size_t count, size_t more, bool *zero)
 {
     region_t *region = mi__region_of(start);
     size_t slice = region_slice_of(region, start) + count;
@@ -491,11 +485,65 @@ mi__slices_claim_behind(char *start, size_t count, size_t more)
             return false;
         }
     }
-    if (!mi__region_commit(region, slice + more) || !claim_range(region, slice, more)) {
+    if (!mi__limit_admit(more << SLICE_SHIFT) || !mi__region_commit(region, slice + more) ||
+        !claim_range(region, slice, more)) {
         return false;
     }
-    bool zero;
-    return take_range(region, slice, more, &zero);
+    return take_range(region, slice, more, zero);
+}
+
+bool
+mi__slices_move(char *from, char *to, size_t count)
+{
+    // Memory that was handed over may be shared, or of files.
+    if (atomic_get_relaxed(&moves) >= MOVES_MAX || mi__region_of(from)->given || mi__region_of(to)->given ||
+        !mi__os_move(from, to, count << SLICE_SHIFT)) {
+        return false;
+    }
+    atomic_add_relaxed(&moves, 1);
+    region_t *region = mi__region_of(to);
+    size_t slice = region_slice_of(region, to);
+    for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
+        atomic_or_relaxed(&region->chunks[chunk].moved, chunk_mask(slice, count, chunk));
+    }
+    return true;
+}
+
+static bool
+any_moved(region_t *region, size_t slice, size_t count)
+{
+    uint64_t moved = 0;
+    for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
+        moved |= atomic_get_relaxed(&region->chunks[chunk].moved) & chunk_mask(slice, count, chunk);
+    }
+    return moved != 0;
+}
+
+bool
+mi__slices_give_back(region_t *region, size_t slice, size_t count, bool *purged)
+{
+    char *start = region_slice_at(region, slice);
+    if (likely(atomic_get_relaxed(&moves) == 0 || !any_moved(region, slice, count))) {
+        *purged = mi__region_give_back(region, start, count << SLICE_SHIFT);
+        return true;
+    }
+    if (!mi__os_renew(start, count << SLICE_SHIFT)) {
+        return false;
+    }
+    for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
+        atomic_and_relaxed(&region->chunks[chunk].moved, ~chunk_mask(slice, count, chunk));
+    }
+    *purged = true;
+    // Counted once for what was moved at one time: with the last part of it.
+    size_t before = slice > 0 ? slice - 1 : slice;
+    size_t end = committed_chunks(region) * CHUNK_SLICES - 1;
+    size_t behind = size_min(slice + count, end);
+    size_t seen = atomic_get_relaxed(&moves);
+    if (!any_moved(region, before, 1) && !any_moved(region, behind, 1)) {
+        while (seen > 0 && !atomic_cas_weak_relaxed(&moves, &seen, seen - 1)) {
+        }
+    }
+    return true;
 }
 
 static void
@@ -506,86 +554,54 @@ lower_hint(_Atomic(size_t) *hint, size_t chunk)
     }
 }
 
+// S3 → S2, or S1 when the slices are known to be zero.
+static void
+release(region_t *region, size_t slice, size_t slices, bool zero)
+{
+    for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + slices; chunk++) {
+        uint64_t mask = chunk_mask(slice, slices, chunk);
+        if (zero) {
+            atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);
+            mi__slices_count_clean(mask);
+        }
+        release_bits(&region->chunks[chunk].used, mask);
+    }
+    tally(&used_slices, -slices);
+    for (unsigned kind = ROOM_ONE; kind <= ROOM_MEDIUM; kind++) {
+        lower_hint(&region->first_room[kind], slice / CHUNK_SLICES);
+    }
+}
+
 void
 mi__slices_release(char *start, size_t count)
 {
     region_t *region = mi__region_of(start);
     size_t slice = region_slice_of(region, start);
-    bool purged = mi__purge_at_once() && mi__region_give_back(region, start, count << SLICE_SHIFT);
-    if (purged) {
-        mi__purge_count(count << SLICE_SHIFT);
-    }
-    for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
-        uint64_t mask = chunk_mask(slice, count, chunk);
-        if (purged) {
-            atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);
+    bool purged = false;
+    if (mi__purge_at_once()) {
+        if (!mi__slices_give_back(region, slice, count, &purged)) {
+            return; // lost: they stay claimed for good
         }
-        release_bits(&region->chunks[chunk].used, mask);
+        mi__purge_count(purged ? count << SLICE_SHIFT : 0);
     }
-    for (unsigned kind = ROOM_ONE; kind <= ROOM_MEDIUM; kind++) {
-        lower_hint(&region->first_room[kind], slice / CHUNK_SLICES);
-    }
+    release(region, slice, count, purged);
     if (!purged) {
-        mi__purge_schedule();
+        mi__purge_released();
     }
 }
 
-// S2 → S4 → S1 for one run of free, dirty slices of a chunk.
-static size_t
-purge_run(region_t *region, size_t chunk, unsigned bit, unsigned count)
+void
+mi__slices_release_zero(char *start, size_t count)
 {
-    uint64_t mask = low_mask(count) << bit;
-    if (!claim_bits(&region->chunks[chunk].used, mask)) {
-        return 0;
+    region_t *region = mi__region_of(start);
+    size_t slice = region_slice_of(region, start);
+    bool zero = true;
+    // What was moved and moves on leaves mappings of its own behind; and where a function commits, what
+    // reads as zero is not committed.
+    if ((region->commit == NULL && !any_moved(region, slice, count)) ||
+        mi__slices_give_back(region, slice, count, &zero)) {
+        release(region, slice, count, zero);
     }
-    size_t bytes = (size_t)count << SLICE_SHIFT;
-    bool purged = mi__region_give_back(region, region_slice_at(region, chunk * CHUNK_SLICES + bit), bytes);
-    if (purged) {
-        atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);
-    }
-    release_bits(&region->chunks[chunk].used, mask);
-    return purged ? bytes : 0;
-}
-
-static size_t
-purge_chunk(region_t *region, size_t chunk, bool all, bool *left)
-{
-    size_t bytes = 0;
-    uint64_t candidates =
-        atomic_get_relaxed(&region->chunks[chunk].dirty) & ~atomic_get_relaxed(&region->chunks[chunk].used);
-    uint64_t bits = all ? candidates : candidates & atomic_get_relaxed(&region->chunks[chunk].aged);
-    if ((candidates & ~bits) != 0) {
-        *left = true;
-        atomic_or_relaxed(&region->chunks[chunk].aged, candidates & ~bits);
-    }
-    while (bits != 0) {
-        unsigned bit = lowest_bit(bits);
-        uint64_t above = ~(bits >> bit);
-        unsigned count = above == 0 ? 64 : lowest_bit(above);
-        size_t purged = purge_run(region, chunk, bit, count);
-        // Somebody took a slice of the run, or the system refused: the rest is for another call.
-        *left = *left || purged == 0;
-        bytes += purged;
-        bits &= ~(low_mask(count) << bit);
-    }
-    return bytes;
-}
-
-size_t
-mi__slices_purge(bool all, bool *left)
-{
-    size_t bytes = 0;
-    *left = false;
-    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
-        region_t *region = mi__region_at(i);
-        if (region->pinned) {
-            continue;
-        }
-        for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
-            bytes += purge_chunk(region, chunk, all, left);
-        }
-    }
-    return bytes;
 }
 
 size_t
@@ -596,6 +612,19 @@ mi__slices_in_use(region_t *region)
         free_slices += (size_t)__builtin_popcountll(~atomic_get_relaxed(&region->chunks[chunk].used));
     }
     return (region_committed_bytes(region) >> SLICE_SHIFT) - free_slices;
+}
+
+slices_held_t
+mi__slices_held(void)
+{
+    size_t used = HINT_GET(used_slices);
+    size_t backed = HINT_GET(backed_slices);
+    return (slices_held_t){
+        .used_bytes = used << SLICE_SHIFT,
+        // Read one after the other, while others count: never less than nothing.
+        .free_bytes = backed > used ? (backed - used) << SLICE_SHIFT : 0,
+        .refilled_bytes = HINT_GET(refilled_slices) << SLICE_SHIFT,
+    };
 }
 
 void

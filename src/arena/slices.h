@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // slices.h — handing out runs of slices, and taking them back.
 //
-// Owns:        the bitmaps `used`, `dirty` and `aged` of every region
+// Owns:        the bitmaps `used`, `dirty`, `aged` and `moved` of every region
 // Threads:     any; lock-free
 // Invariants:  S1 a slice whose `used` bit is set belongs to exactly one claimer
 //              S2 a slice with `used` and `dirty` clear reads as zero; in a region with a function that
@@ -44,8 +44,16 @@ unsigned mi__slices_nodes(void);
 void mi__slices_release(char *start, size_t count);
 
 // Claims the `more` slices right behind a run of `count` slices at `start`; they may hold anything.
-// False when they are not free.
-MI_NODISCARD bool mi__slices_claim_behind(char *start, size_t count, size_t more);
+// `*zero` tells whether all of them are zero. False when they are not free.
+MI_NODISCARD bool mi__slices_claim_behind(char *start, size_t count, size_t more, bool *zero);
+
+// Moves the memory of `count` claimed slices to as many others, also claimed, whose memory is dropped.
+// The first ones read as zero then. False where that cannot be done: nothing has changed.
+MI_NODISCARD bool mi__slices_move(char *from, char *to, size_t count);
+
+// Like mi__slices_release, of slices that read as zero: fresh ones that were never touched, or those
+// that memory was moved away from.
+void mi__slices_release_zero(char *start, size_t count);
 
 // Gives the memory of free slices back to the system: of those that were free at the last call
 // already and were not in use since, or of all of them. Returns the bytes; `*left` tells whether
@@ -54,6 +62,20 @@ size_t mi__slices_purge(bool all, bool *left);
 
 // Slices of one region that are in use.
 size_t mi__slices_in_use(region_t *region);
+
+// The same by portions, from the highest slices down: one in `parts` of those that are marked and were
+// not in use since; or of any, `bytes` of them. They return the bytes given back.
+size_t mi__slices_purge_part(unsigned parts);
+size_t mi__slices_purge_bytes(size_t bytes);
+
+// How much memory slices hold, without a walk: those in use, those that are free but not given back,
+// and all that were claimed clean since the start. Close to the truth while others work.
+typedef struct slices_held_t {
+    size_t used_bytes;
+    size_t free_bytes;
+    size_t refilled_bytes;
+} slices_held_t;
+slices_held_t mi__slices_held(void);
 
 // Bytes of free slices below the frontiers, and of these the ones that still hold memory.
 void mi__slices_count(size_t *free_bytes, size_t *dirty_bytes);

@@ -49,10 +49,20 @@ typedef enum errors_t {
     ERRORS_IGNORE,
 } errors_t;
 
+// Whether a helper thread gives memory back while the program is idle (arena/purge.c).
+typedef enum purge_thread_t {
+    PURGE_THREAD_AUTO, // in processes that have several threads anyway
+    PURGE_THREAD_NEVER,
+    PURGE_THREAD_ALWAYS,
+} purge_thread_t;
+
 // What the environment may set; see front/options.c for the names that users write.
 typedef struct conf_t {
     // [atomic: any thread]
     long purge_delay_ms;    // free slices go back to the system after this long; 0 at once, -1 never
+    long purge_thread;      // a purge_thread_t
+    long memory_limit;      // bytes that the process may hold; 0: no limit
+    long memory_soft_limit; // bytes above which free memory goes back at once; 0: no limit
     bool verbose;           // say what happens
     bool show_stats;        // print statistics when the process ends
     bool show_errors;       // print warnings as well as errors
@@ -69,6 +79,7 @@ typedef struct conf_t {
     long reserve_os_bytes;      // to reserve and commit at the start
     long reserve_huge_pages;    // of 1 GiB each, to reserve at the start
     long reserve_huge_pages_at; // the NUMA node for them; -1: all nodes in turn
+    bool group_limit;           // lower the limits to those of the process's control groups
 } conf_t;
 
 extern MI_HIDDEN conf_t mi__conf;

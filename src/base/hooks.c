@@ -39,9 +39,17 @@ no_alloc_failed(size_t size, int errnum)
     (void)errnum;
 }
 
+static void
+no_memory_limit(bool hard, size_t held_bytes)
+{
+    (void)hard;
+    (void)held_bytes;
+}
+
 hooks_t mi__hooks = {
     .write_text = write_to_stderr,
     .misuse = abort_on_misuse,
     .deferred_free = no_deferred_free,
     .alloc_failed = no_alloc_failed,
+    .memory_limit = no_memory_limit,
 };

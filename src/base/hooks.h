@@ -30,6 +30,9 @@ typedef struct hooks_t {
     void (*deferred_free)(bool force);
     // An allocation of `size` bytes failed; `errnum` is what errno will be.
     void (*alloc_failed)(size_t size, int errnum);
+    // The process holds `held_bytes`: more than the soft limit, or nothing more than that is allowed.
+    // It may allocate and free.
+    void (*memory_limit)(bool hard, size_t held_bytes);
 } hooks_t;
 
 extern MI_HIDDEN hooks_t mi__hooks;

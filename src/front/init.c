@@ -20,6 +20,7 @@
 #include "base/hooks.h"
 #include "front/arena_api.h"
 #include "front/deferred.h"
+#include "front/limit_api.h"
 #include "front/options.h"
 #include "front/report.h"
 #include "front/stats.h"
@@ -40,6 +41,7 @@ mi__front_first_use(void)
         mi__hooks.misuse = mi__report_misuse;
         mi__hooks.alloc_failed = mi__report_alloc_failed;
         mi__hooks.deferred_free = mi__deferred_call;
+        mi__hooks.memory_limit = mi__limit_api_tell;
         // Before the options: what the user asks for is done even when it costs.
         size_t cheap_log2 = highest_bit(mi__os_cheap_reserve());
         if (mi__options_origin(mi__options_find(mi_option_region_size)) == OPTION_BY_DEFAULT) {
@@ -47,6 +49,11 @@ mi__front_first_use(void)
         }
     }
     mi__options_load();
+    static bool read;
+    if (!read && mi__conf.group_limit) {
+        read = true;
+        mi__limit_api_read_group();
+    }
 }
 
 // Whose malloc the program calls, NULL for ours. In a static link that is known from the link. In a

@@ -116,6 +116,15 @@ const option_t mi__options[] = {
     {mi_option_deepbind, "deepbind", NULL, OPTION_SWITCH, "mask|keep", 0, 1, 0, AT(deepbind_keep),
      "whether dlopen honours RTLD_DEEPBIND, which gives a library another malloc than its program"},
     WITHOUT_EFFECT(target_segments_per_thread, NULL, OPTION_NUMBER, 0),
+    {mi_option_purge_thread, "purge_thread", NULL, OPTION_CHOICE, "auto|never|always", 0, PURGE_THREAD_ALWAYS,
+     PURGE_THREAD_AUTO, AT(purge_thread),
+     "whether a helper thread gives memory back while idle; auto: in processes that have threads anyway"},
+    {mi_option_memory_limit, "memory_limit", NULL, OPTION_BYTES, NULL, 0, LONG_MAX, 0, AT(memory_limit),
+     "bytes that the process may hold; what would exceed it fails with ENOMEM; 0: no limit"},
+    {mi_option_memory_soft_limit, "memory_soft_limit", NULL, OPTION_BYTES, NULL, 0, LONG_MAX, 0,
+     AT(memory_soft_limit), "bytes above which free memory is given back at once; 0: no limit"},
+    {mi_option_cgroup_limit, "cgroup_limit", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(group_limit),
+     "lower both limits to those of the control group, version 1 or 2, when the process starts"},
 };
 // clang-format on
 const size_t mi__options_count = sizeof mi__options / sizeof mi__options[0];

@@ -270,6 +270,9 @@ mi__registry_leave(void)
     subproc_t *subproc = mi__subproc_current();
     mi__siblings_leave(heap);
     mi__thread_heap_collect(heap);
+    if (mi__purge_tend()) {
+        mi__thread_heap_collect(heap);
+    }
     mi__thread_heap = (thread_heap_t *)(uintptr_t)&mi__thread_heap_none;
     atomic_sub_relaxed(&heaps_live, 1);
     mi__registry_let_go(heap);
@@ -324,11 +327,14 @@ mi__registry_adopt_page(thread_heap_t *heap, unsigned class)
 }
 
 void
-mi__registry_collect(void)
+mi__registry_collect(bool trim)
 {
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
         if (atomic_get_relaxed(&heap->state) == HEAP_ORPHAN && claim_orphan(heap)) {
             mi__thread_heap_drain(heap);
+            if (trim) {
+                mi__thread_heap_trim(heap);
+            }
             mi__registry_let_go(heap);
         }
     }

@@ -36,8 +36,9 @@ void mi__registry_tell(owner_t *owner);
 // found in a short search.
 MI_NODISCARD page_t *mi__registry_adopt_page(thread_heap_t *heap, unsigned class);
 
-// Takes in what came home to all orphans, and releases their empty pages.
-void mi__registry_collect(void);
+// Takes in what came home to all orphans, and releases their empty pages; with `trim` also what is free
+// in the others.
+void mi__registry_collect(bool trim);
 
 // In the child of a fork: heaps of threads that are not there any more are left alone for good, and
 // so is what they were doing.

@@ -206,11 +206,14 @@ mi__siblings_drain(thread_heap_t *main)
 }
 
 void
-mi__siblings_collect(thread_heap_t *main)
+mi__siblings_collect(thread_heap_t *main, bool trim)
 {
     thread_heap_t *at = main->siblings == NULL ? NULL : main->siblings->first;
     for (; at != NULL; at = at->next_sibling) {
         (void)tidy(at, main, mi__thread_heap_collect);
+        if (trim) {
+            (void)tidy(at, main, mi__thread_heap_trim);
+        }
     }
 }
 

@@ -45,8 +45,9 @@ void mi__siblings_absorb(uint32_t slot);
 // Takes in what came home to a few of the siblings, and merges those whose heap was deleted.
 void mi__siblings_drain(thread_heap_t *main);
 
-// Drains all of them and stops their service, for mi_collect.
-void mi__siblings_collect(thread_heap_t *main);
+// Drains all of them and stops their service, for mi_collect; with `trim` also gives back what is free in
+// their pages.
+void mi__siblings_collect(thread_heap_t *main, bool trim);
 
 // The thread ends: its siblings become orphans.
 void mi__siblings_leave(thread_heap_t *main);

@@ -7,6 +7,7 @@
 // Not here:    see thread_heap.h
 #include "heap/thread_heap.h"
 
+#include "arena/limit.h"
 #include "arena/purge.h"
 #include "base/check.h"
 #include "base/hooks.h"
@@ -14,6 +15,7 @@
 #include "heap/held.h"
 #include "heap/registry.h"
 #include "heap/siblings.h"
+#include "page/trim.h"
 
 enum {
     SINGLETON_BEATS = 16, // a singleton weighs as much as this many refills
@@ -26,6 +28,8 @@ const page_t mi__page_none = {0};
 #define NONE ((page_t *)(uintptr_t)&mi__page_none)
 #define NONE_HEAP ((thread_heap_t *)(uintptr_t)&mi__thread_heap_none)
 const thread_heap_t mi__thread_heap_none = {.main = NONE_HEAP, .serving = {[0 ... SERVING_COUNT - 1] = NONE}};
+
+_Atomic(uint32_t) mi__thread_heap_wishes;
 
 MI_THREAD_LOCAL thread_heap_t *mi__thread_heap = NONE_HEAP;
 
@@ -226,6 +230,16 @@ mi__thread_heap_collect(thread_heap_t *heap)
     mi__held_flush(heap);
 }
 
+void
+mi__thread_heap_trim(thread_heap_t *heap)
+{
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        for (page_t *page = heap->queues[i].first; page != NULL; page = page->next) {
+            mi__purge_count(mi__trim_page(page));
+        }
+    }
+}
+
 page_t *
 mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to)
 {
@@ -410,14 +424,27 @@ rare_work(thread_heap_t *main)
         mi__siblings_drain(main);
     }
     (void)mi__purge_poll(false);
+    (void)mi__purge_tend();
     mi__hooks.deferred_free(false);
+}
+
+void
+mi__thread_heap_grant_wish(thread_heap_t *main, uint32_t wishes)
+{
+    main->wishes = wishes;
+    mi__thread_heap_collect(main);
+    mi__thread_heap_trim(main);
+    mi__siblings_collect(main, true);
 }
 
 static void
 count_beats(thread_heap_t *heap, uint32_t beats)
 {
+    thread_heap_look_for_wish(heap->main);
+    mi__limit_tell();
     uint32_t before = heap->beat;
     heap->beat = before + beats;
+    heap->emptied = 0;
     if (unlikely(before / HEAP_RARE_BEAT != heap->beat / HEAP_RARE_BEAT)) {
         rare_work(heap->main);
     }

@@ -79,6 +79,8 @@ typedef struct thread_heap_t {
     struct held_t *held;                // foreign blocks; NULL until the first
     bool kept_idle;                     // nothing was kept since the last rare work
     uint32_t beat;                      // slow-path calls
+    uint32_t emptied;                   // pages that became empty since the last slow-path call of malloc
+    uint32_t wishes;                    // of a main heap: mi__thread_heap_wishes when it was collected last
     struct siblings_t *siblings;        // of a main heap: the thread's others; NULL until the first
     struct thread_heap_t *next_sibling; // of the others: the next of the same thread
 } thread_heap_t;
@@ -162,6 +164,10 @@ void mi__thread_heap_drain(thread_heap_t *heap);
 // Drains, and stops serving: empty pages go back to the arena, others into their queues.
 void mi__thread_heap_collect(thread_heap_t *heap);
 
+// Gives back the OS pages of queued pages that hold nothing but free blocks; after a collect, or by the
+// claimer of a heap without a thread.
+void mi__thread_heap_trim(thread_heap_t *heap);
+
 // Takes a queued page of `class` out of the orphan `heap`, which the caller has claimed, and gives
 // it to `to`, the caller's own. NULL when there is none, or it is on the move just now.
 MI_NODISCARD page_t *mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to);
@@ -176,6 +182,20 @@ void mi__thread_heap_wipe(thread_heap_t *heap, thread_heap_t *to);
 
 // Sets up the fields of a fresh, zeroed heap; `main` is NULL for a main one.
 void mi__thread_heap_init(thread_heap_t *heap, thread_heap_t *main);
+
+// How often all threads have been asked to collect and to trim. Each does it for itself, at its next slow
+// path: no other may touch its pages.
+extern MI_HIDDEN _Atomic(uint32_t) mi__thread_heap_wishes;
+void mi__thread_heap_grant_wish(thread_heap_t *main, uint32_t wishes);
+
+static inline void
+thread_heap_look_for_wish(thread_heap_t *main)
+{
+    uint32_t wishes = atomic_get_relaxed(&mi__thread_heap_wishes);
+    if (unlikely(main->wishes != wishes)) {
+        mi__thread_heap_grant_wish(main, wishes);
+    }
+}
 
 // Counts blocks that were granted to the serving page, for the statistics.
 static inline void

@@ -15,6 +15,7 @@
 #include "base/bits.h"
 #include "heap/held.h"
 #include "heap/registry.h"
+#include "page/trim.h"
 
 enum {
     BLOCKS_MAX = SMALL_PAGE_SLICES * SLICE_SIZE / GRANULE, // in one page
@@ -114,7 +115,7 @@ drop_set(const address_set_t *set)
 typedef struct view_t {
     char *start;
     size_t block_size;
-    size_t capacity;
+    size_t capacity;   // blocks threaded, those in holes included
     size_t unlive;     // bits set
     const char *fault; // NULL, or what is wrong with the lists
     uint64_t not_live[BITS_WORDS];
@@ -156,6 +157,17 @@ mark_list(view_t *view, const block_t *block)
     return count;
 }
 
+// Marks the blocks in OS pages that were given back.
+static void
+mark_holed(view_t *view, const page_t *page, size_t holed)
+{
+    for (size_t i = 0; holed > 0 && i < view->capacity; i++) {
+        if (mi__trim_in_hole(page, i)) {
+            set_not_live(view, i);
+        }
+    }
+}
+
 // False when the page is not one that has blocks any more.
 static bool
 view_page(view_t *view, page_t *page)
@@ -163,15 +175,17 @@ view_page(view_t *view, page_t *page)
     memset(view, 0, sizeof *view);
     view->start = HINT_GET(page->start);
     view->block_size = HINT_GET(page->block_size);
-    view->capacity = HINT_GET(page->capacity);
+    size_t holed = HINT_GET(page->holed);
+    view->capacity = HINT_GET(page->capacity) + holed;
     if (view->block_size == 0 || view->capacity > BLOCKS_MAX) {
         return false;
     }
+    mark_holed(view, page, holed);
     (void)mark_list(view, HINT_GET(page->free));
     size_t in_local = mark_list(view, HINT_GET(page->local_free));
     (void)mark_list(view, mi__remote_first(page));
     size_t used = mi__page_blocks_granted(page);
-    if (view->fault == NULL && view->capacity != used + in_local) {
+    if (view->fault == NULL && view->capacity != used + in_local + holed) {
         view->fault = "its counts do not agree with its lists";
     }
     return true;

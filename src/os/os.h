@@ -39,6 +39,15 @@ MI_NODISCARD bool mi__os_commit(void *start, size_t size);
 // system refuses: the contents are then unspecified.
 bool mi__os_purge(void *start, size_t size);
 
+// Moves the physical memory of a committed range to another of the same size, in the place of what is
+// there; `from` reads as zero afterwards. Each range that memory was moved to may stay a mapping of its
+// own until it is renewed. False, with both ranges unchanged, where the system cannot.
+MI_NODISCARD bool mi__os_move(void *from, void *to, size_t size);
+
+// Gives memory back like mi__os_purge, and joins the range's mapping with its neighbours again. False:
+// nothing may touch the range any more.
+MI_NODISCARD bool mi__os_renew(void *start, size_t size);
+
 // How much of a committed range holds physical memory, in bytes: a guess, since memory that the
 // system has swapped out may count as none. SIZE_MAX where the system does not tell.
 size_t mi__os_resident(void *start, size_t size);
@@ -137,7 +146,19 @@ void mi__os_thread_on_exit(void *arg);
 // left.
 bool mi__os_thread_exit_init(void (*at_exit)(void *arg));
 
-// Lets other threads run for a moment.
+// The memory limits of the control groups that the process is in: the lowest; SIZE_MAX where there is
+// none.
+void mi__os_group_limits(size_t *high, size_t *max);
+
+// Lets other threads run for a moment; sleeps.
 void mi__os_yield(void);
+void mi__os_sleep_ms(int64_t ms);
+
+// True when the process has no thread but the calling one; also when the system does not tell.
+bool mi__os_is_single_threaded(void);
+
+// Runs `body` in a thread of its own that takes no signals, has a small stack and is waited for by
+// nobody. May call malloc. False when no thread can be had.
+MI_NODISCARD bool mi__os_start_helper(void (*body)(void));
 
 #endif

@@ -4,13 +4,12 @@
 // Files are read and written by `syscall`: libc's open, read and write are cancellation points, and
 // a thread must not be cancelled inside malloc; other preloaded libraries wrap them, too.
 //
-// Owns:        machine facts, the duplicate of standard error, the thread-exit key
-// Threads:     facts, duplicate and key are written at start-up only; `exit_state` is per thread
+// Owns:        machine facts, the duplicate of standard error
+// Threads:     facts and duplicate are written at start-up only
 // Invariants:  L1 no function changes errno
-//              L2 no function allocates, save pthread_setspecific: glibc takes the memory for keys
-//                 past 31 from calloc, so mi__os_thread_on_exit may be entered again by itself
+//              L2 no function allocates
 // Not here:    what lies at an address → os_linux_places.c, huge pages and NUMA → os_linux_numa.c,
-//              which memory to ask for → arena/, what a thread's end means → heap/registry.c
+//              threads → os_linux_threads.c, which memory to ask for → arena/
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -18,8 +17,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -36,13 +33,13 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
 
 enum {
     KEPT_FD_MIN = 100, // far above what programs count on to be the next free descriptor
-    // Both libcs run four rounds of key destructors; we work in the third, so that one is left for
-    // what comes late. ThreadSanitizer takes the last one for itself.
-    EXIT_ROUND = MI_TSAN ? 2 : 3,
-    NONBLOCKING = 1, // GRND_NONBLOCK
+    NONBLOCKING = 1,   // GRND_NONBLOCK
     EMULATED_RESERVE_LOG2 = 30,
     RESIDENT_STEP = 512, // OS pages asked about in one call
 };
@@ -53,6 +50,7 @@ static _Atomic(bool) populate_unsupported;
 static _Atomic(uint64_t) calls_reserve;
 static _Atomic(uint64_t) calls_commit;
 static _Atomic(uint64_t) calls_purge;
+static _Atomic(bool) move_unsupported;
 
 // ---- memory --------------------------------------------------------------------------------
 
@@ -148,6 +146,34 @@ mi__os_purge(void *start, size_t size)
     bool done = madvise(start, size, MADV_DONTNEED) == 0;
     errno = saved;
     return done;
+}
+
+bool
+mi__os_move(void *from, void *to, size_t size)
+{
+    if (atomic_get_relaxed(&move_unsupported)) {
+        return false;
+    }
+    int saved = errno;
+    // Without MREMAP_DONTUNMAP the range would be a hole for a moment, in which other threads' mmap may
+    // land. Kernels before 5.7 do not know it; those before 6.17 answer EFAULT when `from` is more than
+    // one mapping, which a block that has moved and grown since may be.
+    void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+    if (moved == MAP_FAILED && (errno == EINVAL || errno == ENOSYS)) {
+        atomic_set_relaxed(&move_unsupported, true);
+    }
+    errno = saved;
+    return moved != MAP_FAILED;
+}
+
+bool
+mi__os_renew(void *start, size_t size)
+{
+    int saved = errno;
+    atomic_add_relaxed(&calls_purge, 1);
+    void *fresh = mmap(start, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    errno = saved;
+    return fresh != MAP_FAILED;
 }
 
 size_t
@@ -444,81 +470,4 @@ mi__os_calls(os_calls_t *calls)
     calls->reserve = atomic_get_relaxed(&calls_reserve);
     calls->commit = atomic_get_relaxed(&calls_commit);
     calls->purge = atomic_get_relaxed(&calls_purge);
-}
-
-// ---- threads -------------------------------------------------------------------------------
-
-typedef struct exit_state_t {
-    void *arg;      // what at_exit gets; NULL: nothing to do
-    unsigned calls; // of the destructor
-    bool arming;    // inside pthread_setspecific, which may allocate (L2)
-} exit_state_t;
-
-static MI_THREAD_LOCAL exit_state_t exit_state;
-static pthread_key_t exit_key;
-static bool exit_key_made;
-static void (*exit_function)(void *arg);
-
-// The key's value only says that the destructor is to run; `exit_state` holds the facts, so that a
-// nested call leaves nothing for the outer one to repeat.
-static void
-arm(exit_state_t *state)
-{
-    if (state->arming || !exit_key_made) {
-        return;
-    }
-    int saved = errno;
-    state->arming = true;
-    // Failure means that there is no memory; the end of this thread then goes unnoticed.
-    pthread_setspecific(exit_key, state);
-    state->arming = false;
-    errno = saved;
-}
-
-// Key destructors of the program may still allocate and free. So the rounds before EXIT_ROUND pass,
-// the work is done in that one, and what is armed after it is done in the next. A thread that
-// allocates for the first time in its own third round of destructors is not seen.
-static void
-on_thread_end(void *value)
-{
-    exit_state_t *state = value;
-    state->calls++;
-    if (state->calls < EXIT_ROUND) {
-        arm(state);
-        return;
-    }
-    void *arg = state->arg;
-    state->arg = NULL;
-    if (arg != NULL) {
-        exit_function(arg);
-    }
-}
-
-bool
-mi__os_thread_exit_init(void (*at_exit)(void *arg))
-{
-    exit_function = at_exit;
-    if (!exit_key_made) {
-        exit_key_made = pthread_key_create(&exit_key, on_thread_end) == 0;
-    }
-    return exit_key_made;
-}
-
-void
-mi__os_thread_on_exit(void *arg)
-{
-    ASSERT(arg != NULL);
-    bool armed = exit_state.arg != NULL;
-    exit_state.arg = arg;
-    if (!armed) {
-        arm(&exit_state);
-    }
-}
-
-void
-mi__os_yield(void)
-{
-    int saved = errno;
-    sched_yield();
-    errno = saved;
 }

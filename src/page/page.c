@@ -13,12 +13,17 @@
 #include "base/track.h"
 #include "os/os.h"
 #include "page/cell.h"
+#include "page/trim.h"
 
 enum {
     // Bytes. Above it a block is zeroed by a purge whatever it held: clearing takes longer.
     ZERO_BY_PURGE_MIN = 4 * 1024 * 1024,
     // Below it, where its last holder touched at most this share of it.
     SPARSE_SHARE = 8,
+    // Smaller blocks are copied when they move: a system call costs more.
+    MOVE_MIN = 1024 * 1024,
+    // Copied too where more than this share of the new place is resident.
+    MOVE_SHARE = 2,
 };
 
 static void
@@ -109,6 +114,7 @@ mi__page_new_singleton(size_t size, size_t align, region_t *only, bool *zero)
     OWNER_SET(page->capacity, 1);
     OWNER_SET(page->reserved, 1);
     OWNER_SET(page->used, 1);
+    OWNER_SET(page->flags, run.zero ? PAGE_FRESH_ZERO : 0);
     set_owner(page, OWNER_SINGLETON);
     *zero = run.zero;
     return page;
@@ -124,6 +130,9 @@ mi__page_release(page_t *page)
     if (page->block_size != 0) {
         mark_inner_slices(page, 0);
         set_owner(page, 0);
+    } else if ((page->flags & PAGE_EMPTIED) != 0) {
+        mi__slices_release_zero(page->start, page->slices);
+        return;
     }
     mi__slices_release(page->start, page->slices);
 }
@@ -152,33 +161,74 @@ void
 mi__page_reuse_singleton(page_t *page)
 {
     OWNER_SET(page->used, 1);
+    OWNER_SET(page->flags, 0);
     set_owner(page, OWNER_SINGLETON);
 }
 
 // A page fault for every OS page that is touched costs ten times what clearing it does. But who
 // touches little of a block will do so again, and clearing would make all of it resident.
 static bool
-zero_by_purge(const page_t *page, size_t bytes)
+zero_by_purge(char *start, size_t bytes)
 {
-    return bytes >= ZERO_BY_PURGE_MIN || mi__os_resident(page->start, bytes) <= bytes / SPARSE_SHARE;
+    return bytes >= ZERO_BY_PURGE_MIN || mi__os_resident(start, bytes) <= bytes / SPARSE_SHARE;
 }
 
 void
-mi__page_zero_singleton(page_t *page)
+mi__page_zero_singleton(page_t *page, size_t from)
 {
-    size_t bytes = page->slices << SLICE_SHIFT;
+    size_t whole = size_min(align_up(from, mi__os_page_size()), page->slices << SLICE_SHIFT);
+    size_t bytes = (page->slices << SLICE_SHIFT) - whole;
     if (TRACKING) {
-        track_open(page->start, bytes);
+        track_open(page->start + from, bytes + whole - from);
     }
-    if (!zero_by_purge(page, bytes) || !mi__region_discard(page->start, bytes)) {
-        memset(page->start, 0, bytes);
+    memset(page->start + from, 0, whole - from);
+    if (bytes > 0 &&
+        (!zero_by_purge(page->start + whole, bytes) || !mi__region_discard(page->start + whole, bytes))) {
+        memset(page->start + whole, 0, bytes);
     }
+}
+
+void
+mi__page_cut_singleton(page_t *page, size_t slices)
+{
+    ASSERT(slices > 0 && slices <= page->slices);
+    char *end = page->start + (slices << SLICE_SHIFT);
+    size_t cut = page->slices - slices;
+    OWNER_SET(page->slices, slices);
+    if (cut > 0 && (page->flags & PAGE_FRESH_ZERO) != 0) {
+        mi__slices_release_zero(end, cut);
+    } else if (cut > 0) {
+        mi__slices_release(end, cut);
+    }
+}
+
+// Memory that is resident in the new place would have to be faulted in by whoever comes next: then the
+// bytes are copied there.
+static bool
+place_is_empty(page_t *page, size_t bytes)
+{
+    return (page->flags & PAGE_FRESH_ZERO) != 0 || mi__os_resident(page->start, bytes) <= bytes / MOVE_SHARE;
+}
+
+bool
+mi__page_move_singleton(page_t *from, page_t *to)
+{
+    size_t bytes = from->slices << SLICE_SHIFT;
+    if (bytes < MOVE_MIN || from->slices > to->slices || !place_is_empty(to, bytes) ||
+        !mi__slices_move(from->start, to->start, from->slices)) {
+        return false;
+    }
+    page_set_flag(from, PAGE_EMPTIED);
+    return true;
 }
 
 uint32_t
 mi__page_extend(page_t *page)
 {
     ASSERT(page->free == NULL);
+    if (unlikely((page->flags & PAGE_HOLES) != 0) && mi__trim_has_holes(page)) {
+        return mi__trim_refill(page);
+    }
     uint32_t left = page->reserved - page->capacity;
     if (left == 0) {
         return 0;
@@ -215,10 +265,10 @@ mi__page_ungrant(page_t *page)
 }
 
 bool
-mi__page_resize_singleton(page_t *page, size_t slices)
+mi__page_resize_singleton(page_t *page, size_t slices, bool *zero)
 {
     if (slices > page->slices) {
-        if (!mi__slices_claim_behind(page->start, page->slices, slices - page->slices)) {
+        if (!mi__slices_claim_behind(page->start, page->slices, slices - page->slices, zero)) {
             return false;
         }
     } else if (slices < page->slices) {
@@ -322,8 +372,8 @@ list_verify(const page_t *page, const block_t *block, size_t *count)
 {
     for (; block != NULL; block = block->next) {
         size_t offset = (size_t)((const char *)block - page->start);
-        if (offset % page->block_size != 0 || offset / page->block_size >= page->capacity ||
-            ++*count > page->capacity) {
+        if (offset % page->block_size != 0 || offset / page->block_size >= page->capacity + page->holed ||
+            mi__trim_in_hole(page, offset / page->block_size) || ++*count > page->capacity) {
             return false;
         }
     }
@@ -335,7 +385,7 @@ mi__page_verify(const page_t *page)
 {
     size_t in_free = 0;
     size_t in_local = 0;
-    return page->capacity <= page->reserved && page->used >= page_is_pinned(page) &&
+    return page->capacity + page->holed <= page->reserved && page->used >= page_is_pinned(page) &&
            list_verify(page, page->free, &in_free) && list_verify(page, page->local_free, &in_local) &&
            (in_free == 0 || page_is_pinned(page)) && in_free <= page->used &&
            page->capacity == page->used - page_is_pinned(page) + in_local;

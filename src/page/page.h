@@ -11,7 +11,7 @@
 //                 the moment that it is granted, that is, put on `free`, so that an allocation has
 //                 nothing to count
 //              P2 only a page that serves has blocks in `free`
-//              P3 capacity ≤ reserved; blocks at and above `capacity` were never touched by us
+//              P3 capacity + holed ≤ reserved; blocks at and above that were never touched by us
 //              P4 owner is 0 in every descriptor that is not the head or an inner slice of a page
 // Not here:    frees from other threads → page/remote.h, which page serves → heap/thread_heap.h
 #ifndef MI_PAGE_PAGE_H
@@ -40,7 +40,11 @@ enum {
     PAGE_FRESH_ZERO = 4, // so is everything at and above `capacity`
     PAGE_STAND_IN = 8,   // not a page at all: carries blocks of other pages (heap/held.c)
     PAGE_QUEUED = 16,    // in its owner's queue
+    PAGE_EMPTIED = 32,   // a singleton whose memory has been moved away: it reads as zero
+    PAGE_HOLES = 64,     // has bits in `holes`
 };
+
+enum { HOLES_MAX = 128 }; // bits of page_t.holes
 
 struct page_t {
     // [atomic: any thread] written by the owner; address of the owner | flags
@@ -49,14 +53,14 @@ struct page_t {
     block_t *free;
     block_t *local_free;
     uint32_t used;     // blocks granted and not got back, plus one while pinned
-    uint32_t capacity; // blocks threaded so far
+    uint32_t capacity; // blocks threaded so far, but for those in holes
     uint32_t reserved; // blocks that fit
     uint16_t class;
     uint16_t flags;
     page_t *next; // in a queue of the owner, or in the list of the holder
     page_t *prev;
     uint32_t block_size; // bytes; 0 for a singleton
-    uint32_t spare;
+    uint32_t holed;      // blocks in holes, see page/trim.h; those on `free` and `local_free` are in none
 
     // [atomic: any thread] see remote.c
     MI_ALIGNED(64) _Atomic(uintptr_t) thread_free;
@@ -66,6 +70,8 @@ struct page_t {
     size_t slices; // [owner only] a singleton may grow and shrink
     // [lock: of the heap that lists it, heap/heap.c] of a singleton: what it belongs to, or NULL
     _Atomic(void *) holder;
+    // [owner only]
+    uint64_t holes[HOLES_MAX / 64]; // OS pages that were given back: page/trim.c
 };
 
 _Static_assert(sizeof(page_t) <= DESCRIPTOR_SIZE, "a page descriptor fits into its slot");
@@ -96,9 +102,16 @@ void mi__page_discard(page_t *page);
 MI_NODISCARD bool mi__page_retire_singleton(page_t *page);
 void mi__page_reuse_singleton(page_t *page);
 
-// Makes a fresh singleton all zero, in the way that costs less: large ones by giving their memory
-// back to the system, since much of what is asked for zeroed is never touched.
-void mi__page_zero_singleton(page_t *page);
+// Makes a fresh singleton all zero from the byte `from` on, in the way that costs less: large ones by
+// giving their memory back to the system, since much of what is asked for zeroed is never touched.
+void mi__page_zero_singleton(page_t *page, size_t from);
+
+// Cuts a fresh singleton, not touched yet, down to `slices`.
+void mi__page_cut_singleton(page_t *page, size_t slices);
+
+// Moves the contents of a singleton to a fresh one that is at least as large, by the page tables; the
+// old one is only fit to be released then. False where copying is better, or the system cannot.
+MI_NODISCARD bool mi__page_move_singleton(page_t *from, page_t *to);
 
 // Grants the next few fresh blocks: threads them onto `free`, which is empty. Returns how many; 0
 // when the page has none left.
@@ -108,8 +121,8 @@ uint32_t mi__page_extend(page_t *page);
 uint32_t mi__page_ungrant(page_t *page);
 
 // Changes the number of slices of a singleton in place; false when the slices behind are taken.
-// Only the block's holder calls it.
-MI_NODISCARD bool mi__page_resize_singleton(page_t *page, size_t slices);
+// `*zero` tells whether what was added is all zero. Only the block's holder calls it.
+MI_NODISCARD bool mi__page_resize_singleton(page_t *page, size_t slices, bool *zero);
 
 // The start of the block in which `p` lies.
 void *mi__page_block_of(const page_t *page, const void *p);

@@ -75,8 +75,9 @@ mi__slices_release(char *start, size_t count)
 }
 
 bool
-mi__slices_claim_behind(char *start, size_t count, size_t more)
+mi__slices_claim_behind(char *start, size_t count, size_t more, bool *zero)
 {
+    (void)zero;
     (void)start;
     (void)count;
     (void)more;

@@ -111,14 +111,14 @@ static void
 collect_siblings(void)
 {
     if (!thread_heap_is_none(mi__thread_heap)) {
-        mi__siblings_collect(mi__thread_heap->main);
+        mi__siblings_collect(mi__thread_heap->main, false);
     }
 }
 
 static void
 collect_orphans(void)
 {
-    mi__registry_collect();
+    mi__registry_collect(false);
 }
 
 static void
@@ -197,7 +197,7 @@ drain_own(void)
 {
     if (!thread_heap_is_none(mi__thread_heap)) {
         mi__thread_heap_drain(mi__thread_heap->main);
-        mi__siblings_collect(mi__thread_heap->main);
+        mi__siblings_collect(mi__thread_heap->main, false);
         mi__thread_heap_drain(mi__thread_heap->main);
     }
 }
@@ -231,7 +231,7 @@ check(void)
     for (unsigned i = 0; i < EXPLORE_THREADS; i++) {
         explore_as(i, drain_own);
     }
-    mi__registry_collect();
+    mi__registry_collect(false);
     for (thread_heap_t *at = mi__registry_first(); at != NULL; at = at->next_made) {
         uint32_t state = atomic_get_relaxed(&at->state);
         bool belongs = atomic_get_relaxed(&at->heap) != NULL;

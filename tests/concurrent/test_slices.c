@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // test_slices.c — runs of slices that are claimed, released and purged at the same time: every
 // interleaving.
-// sources: base/config.c arena/region.c arena/slices.c arena/purge.c
+// sources: base/config.c arena/region.c arena/slices.c arena/sweep.c arena/purge.c
 //
 // The region has two chunks with a few free slices. A slice's content is its first word: who holds
 // the slice writes it and the purge clears it, both plainly, so that two who think that they hold a
@@ -18,12 +18,14 @@ enum { CHUNKS = 2, SLICES = CHUNKS * CHUNK_SLICES, RUNS = 4, DELAY_MS = 100 };
 
 static region_t *region;
 static int64_t clock_ms = 1000;
+static __thread void *slept_ms; // a number: coroutines have pointers of their own
 
 typedef struct run_t {
     char *start;
     size_t count;
 } run_t;
 static run_t runs[RUNS];               // held by the program
+static void (*helper_body)(void);      // a helper thread was started to run it
 static uint64_t out_of_bounds[CHUNKS]; // slices that the program can't have
 
 // ---- the layers around ------------------------------------------------------------------------------------
@@ -90,7 +92,28 @@ mi__os_purge(void *start, size_t size)
 int64_t
 mi__os_clock_ms(void)
 {
-    return clock_ms;
+    return clock_ms + (int64_t)(intptr_t)slept_ms;
+}
+
+// Only for the thread that sleeps: the time is nobody's message to others.
+void
+mi__os_sleep_ms(int64_t ms)
+{
+    slept_ms = (char *)slept_ms + ms;
+}
+
+bool
+mi__os_is_single_threaded(void)
+{
+    return false;
+}
+
+bool
+mi__os_start_helper(void (*body)(void))
+{
+    explore_expect(helper_body == NULL, "U2: at most one helper thread");
+    helper_body = body;
+    return true;
 }
 
 // ---- what the threads do ----------------------------------------------------------------------------------
@@ -182,7 +205,7 @@ claim_long_1(void)
 static void
 claim_behind_0(void)
 {
-    if (mi__slices_claim_behind(runs[0].start, runs[0].count, 1)) {
+    if (mi__slices_claim_behind(runs[0].start, runs[0].count, 1, &(bool){false})) {
         char *start = runs[0].start;
         take(0, start + (runs[0].count << SLICE_SHIFT), 1, false);
         *content_of(region_slice_of(region, start)) = 1;
@@ -241,6 +264,34 @@ static void
 poll(void)
 {
     (void)mi__purge_poll(false);
+}
+
+static void
+run_helper(void)
+{
+    void (*body)(void) = helper_body;
+    helper_body = NULL;
+    body();
+}
+
+// A thread that releases, and the helper if it starts one.
+static void
+release_and_tend(size_t i)
+{
+    release(i);
+    (void)mi__purge_tend();
+}
+
+static void
+release_tend_0(void)
+{
+    release_and_tend(0);
+}
+
+static void
+release_tend_1(void)
+{
+    release_and_tend(1);
 }
 
 // ---- before and after -------------------------------------------------------------------------------------
@@ -501,13 +552,52 @@ static void
 check_deadline(void)
 {
     check();
-    for (unsigned i = 0; i < 3; i++) {
+    // Four ticks purge what is marked, the last one marks the rest, and four more purge that.
+    for (unsigned i = 0; i < 9; i++) {
         clock_ms += 10 * DELAY_MS;
         poll();
     }
     size_t free_bytes, dirty_bytes;
     mi__slices_count(&free_bytes, &dirty_bytes);
     explore_expect(dirty_bytes == 0, "U1: while free slices are dirty, a deadline stands");
+}
+
+// Two slices are held, a third is dirty and free; the helper was started for that one.
+static void
+two_held_helper_starts(void)
+{
+    helper_body = NULL;
+    explore_private(&slept_ms);
+    set_up(3);
+    claim(0, 1);
+    claim(1, 1);
+    claim(2, 1);
+    release_and_tend(2);
+    explore_expect(helper_body != NULL, "a helper is started");
+}
+
+static void
+two_held_no_helper(void)
+{
+    helper_body = NULL;
+    explore_private(&slept_ms);
+    set_up(2);
+    claim(0, 1);
+    claim(1, 1);
+}
+
+// When the last helper has ended, everything has been given back, with no other call.
+static void
+check_helper(void)
+{
+    while (helper_body != NULL) {
+        run_helper();
+    }
+    check();
+    size_t free_bytes, dirty_bytes;
+    mi__slices_count(&free_bytes, &dirty_bytes);
+    explore_expect(dirty_bytes == 0, "U1: while free slices are dirty, there is a helper");
+    explore_expect(!mi__purge_tend() || helper_body == NULL, "U2: none when nothing is to be purged");
 }
 
 // One thread: what is claimed between two polls is not given back by the second.
@@ -604,6 +694,13 @@ static const scenario_t scenarios[] = {
      function_refuses,
      {claim_1, claim_two_2, release_0},
      check_committed,
+     0,
+     0},
+    {"helper; release", two_held_helper_starts, {run_helper, release_tend_0}, check_helper, 0, 0},
+    {"release; release; a helper is started",
+     two_held_no_helper,
+     {release_tend_0, release_tend_1},
+     check_helper,
      0,
      0},
     {"purge, claim, release, purge", two_dirty, {poll_claim_release_poll}, check_young, 0, 0},

@@ -181,7 +181,7 @@ neighbours_are_told_apart(void)
     for (size_t i = 0; i < 3; i++) {
         check_equal(use_up(regions[i]), 16);
     }
-    check(!mi__slices_claim_behind(p, 16, 1));
+    check(!mi__slices_claim_behind(p, 16, 1, &(bool){false}));
     check(mi__region_of(p + 3 * MIB) == NULL);
     mi__slices_release(p + 16 * SLICE_SIZE, 16);
     slice_run_t run;
@@ -516,7 +516,7 @@ without_the_system_only_what_was_given_serves(void)
     check_equal(count, 128 + CHUNK_SLICES);
     check_equal(atomic_get_relaxed(&own->committed), CHUNK_SLICES);
     check(!mi__slices_claim(1000, SLICE_SIZE, NULL, &run));
-    check(!mi__slices_claim_behind(region_slice_at(own, 63), 1, 1));
+    check(!mi__slices_claim_behind(region_slice_at(own, 63), 1, 1, &(bool){false}));
     check_equal(mi__region_count(), 2);
     mi__conf.disallow_os_alloc = false;
     check(mi__slices_claim(1000, SLICE_SIZE, NULL, &run));

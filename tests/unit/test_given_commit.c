@@ -119,7 +119,7 @@ what_is_claimed_is_committed_first(void)
     run = claim(region, 100);
     check(run.zero);
     check_equal(memory.commits, 3);
-    check(mi__slices_claim_behind(run.start, 100, 4));
+    check(mi__slices_claim_behind(run.start, 100, 4, &(bool){false}));
     check_equal(memory.commits, 4);
     memset(run.start, 1, 104 * SLICE_SIZE);
 }
@@ -237,7 +237,7 @@ a_refused_commit_is_a_failed_claim(void)
     check(!mi__slices_claim(1, SLICE_SIZE, region, &none));
     check(!mi__slices_claim(8, SLICE_SIZE, region, &none));
     check(!mi__slices_claim(100, SLICE_SIZE, region, &none));
-    check(!mi__slices_claim_behind(run.start, 5, 3));
+    check(!mi__slices_claim_behind(run.start, 5, 3, &(bool){false}));
     check_equal(mi__slices_in_use(region), 5);
     // What is committed serves on.
     mi__slices_release(run.start + SLICE_SIZE, 2);

@@ -201,13 +201,19 @@ every_option_with_an_effect_can_be_set(void **state)
          "MIMALLOC_MAX_ERRORS=5", "MIMALLOC_MAX_WARNINGS=6", "MIMALLOC_PURGE_DELAY=7",
          "MIMALLOC_REGION_SIZE=64M", "MIMALLOC_HELD_SIZE=8K", "MIMALLOC_DEEPBIND=keep",
          "MIMALLOC_RESERVE_HUGE_OS_PAGES=9", "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT=2",
-         "MIMALLOC_RESERVE_OS_MEMORY=3M", "MIMALLOC_USE_NUMA_NODES=4", "MIMALLOC_DISALLOW_OS_ALLOC=1");
+         "MIMALLOC_RESERVE_OS_MEMORY=3M", "MIMALLOC_USE_NUMA_NODES=4", "MIMALLOC_DISALLOW_OS_ALLOC=1",
+         "MIMALLOC_PURGE_THREAD=never", "MIMALLOC_MEMORY_LIMIT=3G", "MIMALLOC_MEMORY_SOFT_LIMIT=100M",
+         "MIMALLOC_CGROUP_LIMIT=1");
     assert_string_equal(loaded.said, "");
     assert_int_equal(loaded.conf.reserve_huge_pages, 9);
     assert_int_equal(loaded.conf.reserve_huge_pages_at, 2);
     assert_int_equal(loaded.conf.reserve_os_bytes, 3 << 20);
     assert_int_equal(loaded.conf.numa_nodes, 4);
     assert_true(loaded.conf.disallow_os_alloc);
+    assert_int_equal(loaded.conf.memory_limit, (size_t)3 << 30);
+    assert_int_equal(loaded.conf.memory_soft_limit, 100 << 20);
+    assert_true(loaded.conf.group_limit);
+    assert_int_equal(loaded.conf.purge_thread, PURGE_THREAD_NEVER);
     assert_true(loaded.conf.verbose && loaded.conf.show_stats && loaded.conf.show_errors);
     assert_int_equal(loaded.conf.errors, ERRORS_REPORT);
     assert_int_equal(loaded.conf.max_errors, 5);

@@ -6,10 +6,12 @@
 #endif
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -168,6 +170,50 @@ what_was_touched_is_resident(void **state)
     mi__os_unreserve(start, 2 * size);
     assert_int_equal(mi__os_resident(start, size), SIZE_MAX);
     assert_int_equal(errno, ERRNO_MARK);
+}
+
+static size_t
+mappings(void)
+{
+    FILE *file = fopen("/proc/self/maps", "r");
+    size_t lines = 0;
+    assert_non_null(file);
+    for (int c = fgetc(file); c != EOF; c = fgetc(file)) {
+        lines += c == '\n';
+    }
+    fclose(file);
+    return lines;
+}
+
+static void
+memory_moves_and_is_one_mapping_again_when_renewed(void **state)
+{
+    (void)state;
+    size_t size = 1024 * 1024;
+    char *start = mi__os_reserve(8 * size, size);
+    assert_true(mi__os_commit(start, 8 * size));
+    memset(start, 7, 2 * size);
+    size_t before = mappings();
+    errno = ERRNO_MARK;
+    if (!mi__os_move(start, start + 4 * size, size)) {
+        skip(); // a kernel before 5.7, or an emulated one
+    }
+    for (size_t i = 0; i < size; i++) {
+        assert_int_equal(start[i], 0);
+        assert_int_equal(start[4 * size + i], 7);
+    }
+    assert_int_equal(start[size], 7);
+    assert_int_equal(start[5 * size], 0);
+    assert_true(mappings() > before);
+    assert_true(mi__os_renew(start + 4 * size, size));
+    assert_int_equal(mappings(), before);
+    assert_int_equal(start[4 * size], 0);
+    // Nothing there: nothing changes.
+    mi__os_unreserve(start + 6 * size, 2 * size);
+    assert_false(mi__os_move(start + 6 * size, start + size, size));
+    assert_int_equal(start[size], 7);
+    assert_int_equal(errno, ERRNO_MARK);
+    mi__os_unreserve(start, 6 * size);
 }
 
 static void
@@ -409,6 +455,45 @@ without_a_descriptor_nothing_is_known(void **state)
     assert_int_equal(status_in_child(look_without_files), 0);
 }
 
+static sigset_t helper_mask;
+static char helper_name[32];
+static _Atomic(bool) helper_was_there;
+
+static void
+look_around(void)
+{
+    pthread_sigmask(SIG_SETMASK, NULL, &helper_mask);
+    prctl(PR_GET_NAME, helper_name, 0, 0, 0);
+    helper_was_there = true;
+}
+
+static int
+help(void)
+{
+    bool single = mi__os_is_single_threaded();
+    errno = ERRNO_MARK;
+    int64_t before = mi__os_clock_ms();
+    if (!single || !mi__os_start_helper(look_around)) {
+        return 1;
+    }
+    while (!helper_was_there) {
+        mi__os_sleep_ms(1);
+    }
+    sigset_t own;
+    pthread_sigmask(SIG_SETMASK, NULL, &own);
+    mi__os_sleep_ms(50);
+    bool fine = sigismember(&helper_mask, SIGTERM) == 1 && sigismember(&helper_mask, SIGPROF) == 1 &&
+                sigismember(&own, SIGTERM) == 0 && strcmp(helper_name, "mimalloc-purge") == 0;
+    return fine && mi__os_clock_ms() >= before + 40 && errno == ERRNO_MARK ? 0 : 2;
+}
+
+static void
+a_helper_takes_no_signals(void **state)
+{
+    (void)state;
+    assert_int_equal(status_in_child(help), 0);
+}
+
 static void
 the_program_has_a_name(void **state)
 {
@@ -433,6 +518,7 @@ main(void)
         cmocka_unit_test(protection_takes_access_and_gives_it_back),
         cmocka_unit_test(calls_on_unmapped_memory_say_so),
         cmocka_unit_test(what_was_touched_is_resident),
+        cmocka_unit_test(memory_moves_and_is_one_mapping_again_when_renewed),
         cmocka_unit_test(populated_memory_is_resident_where_the_kernel_can),
         cmocka_unit_test(the_data_limit_refuses_a_commit),
         cmocka_unit_test(the_address_space_limit_refuses_a_reservation),
@@ -443,6 +529,7 @@ main(void)
         cmocka_unit_test(files_have_their_name),
         cmocka_unit_test(memory_has_its_kind),
         cmocka_unit_test(without_a_descriptor_nothing_is_known),
+        cmocka_unit_test(a_helper_takes_no_signals),
         cmocka_unit_test(the_program_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -538,7 +538,7 @@ resident_when_zeroed(size_t pages)
     for (size_t at = 0; at < MIB; at += step) {
         page->start[at + step / 2] = 1;
     }
-    mi__page_zero_singleton(page);
+    mi__page_zero_singleton(page, 0);
     size_t resident = mi__os_resident(page->start, MIB);
     check(is_zero(page->start, MIB));
     // Reading has brought all of it in.
@@ -571,7 +571,7 @@ all_of_a_singleton_is_around_its_slices(void)
     }
     check(mi__page_around(page->start + page->slices * SLICE_SIZE - 1) == page);
     // Shrunk, it is not around what it gave back; nor is a page that lies before free slices.
-    check(mi__page_resize_singleton(page, 3));
+    check(mi__page_resize_singleton(page, 3, &(bool){false}));
     check(mi__page_around(page->start + 3 * SLICE_SIZE - 1) == page);
     check(mi__page_around(page->start + 3 * SLICE_SIZE) == NULL);
     check(mi__page_around(small->start + SLICE_SIZE) == NULL);
@@ -663,22 +663,22 @@ singletons_change_in_place(void)
     bool zero;
     page_t *page = new_singleton(200000, 16, &zero);
     fill(page->start, 200000, 7);
-    check(mi__page_resize_singleton(page, 100));
+    check(mi__page_resize_singleton(page, 100, &(bool){false}));
     check_equal(page->slices, 100);
     check_equal(mi__page_usable(page, page->start), 100 * SLICE_SIZE);
     fill(page->start, 100 * SLICE_SIZE, 8);
-    check(mi__page_resize_singleton(page, 100));
-    check(mi__page_resize_singleton(page, 3));
+    check(mi__page_resize_singleton(page, 100, &(bool){false}));
+    check(mi__page_resize_singleton(page, 3, &(bool){false}));
     check(is_filled(page->start, 3 * SLICE_SIZE, 8));
     check_equal(free_bytes(), mi__region_committed_bytes() - 3 * SLICE_SIZE);
     // Somebody moves in behind.
     page_t *behind = new_singleton(100000, 16, &zero);
     check(behind->start == page->start + 3 * SLICE_SIZE);
-    check(!mi__page_resize_singleton(page, 4));
+    check(!mi__page_resize_singleton(page, 4, &(bool){false}));
     check_equal(page->slices, 3);
     check(release_singleton(behind));
-    check(mi__page_resize_singleton(page, 4));
-    check(mi__page_resize_singleton(page, 1));
+    check(mi__page_resize_singleton(page, 4, &(bool){false}));
+    check(mi__page_resize_singleton(page, 1, &(bool){false}));
     check(release_singleton(page));
     check_equal(free_bytes(), mi__region_committed_bytes());
 }

@@ -7,6 +7,8 @@
 #include "arena/slices.h"
 #include "os/os.h"
 
+#include <sys/stat.h>
+
 static void
 start(long delay_ms)
 {
@@ -165,6 +167,127 @@ what_goes_in_and_out_of_use_stays(void)
     check(poll_until(3 * SLICE_SIZE));
 }
 
+// A quarter at each tick, from above.
+static void
+memory_decays(void)
+{
+    start(80);
+    slice_run_t run = claim(160);
+    mi__slices_release(run.start, 160);
+    uint64_t before = 0;
+    for (unsigned part = 1; part <= 4; part++) {
+        check(poll_until(before + 1));
+        check_equal(mi__purge_total() - before, 40 * SLICE_SIZE);
+        before = mi__purge_total();
+        check(is_zero(run.start + (160 - 40 * part) * SLICE_SIZE, SLICE_SIZE));
+        check(part == 4 || run.start[(160 - 40 * part) * SLICE_SIZE - 1] == 1);
+    }
+    check_equal(dirty_bytes(), 0);
+}
+
+// ---- by size --------------------------------------------------------------------------------
+
+static void
+what_is_too_much_goes_at_once(void)
+{
+    start(1000 * 1000);
+    slice_run_t run = claim(2000);
+    size_t resident = resident_bytes();
+    for (size_t i = 0; i < 2000; i++) {
+        mi__slices_release(run.start + i * SLICE_SIZE, 1);
+        size_t used = (1999 - i) * SLICE_SIZE;
+        check_at_most(dirty_bytes(), 24 * MIB + used / 4);
+    }
+    check_resident_at_most(resident - 90 * MIB);
+    check(mi__purge_total() >= 90 * MIB);
+    check_equal(mi__slices_held().used_bytes, 0);
+    check_equal(mi__slices_held().free_bytes, dirty_bytes());
+}
+
+static void
+never_means_never(void)
+{
+    start(-1);
+    slice_run_t run = claim(1000);
+    mi__slices_release(run.start, 1000);
+    check_equal(mi__purge_total(), 0);
+    check_equal(mi__slices_held().free_bytes, 1000 * SLICE_SIZE);
+    check_equal(mi__slices_held().refilled_bytes, 1000 * SLICE_SIZE);
+}
+
+// ---- the helper thread ----------------------------------------------------------------------
+
+static size_t
+threads_now(void)
+{
+    struct stat tasks;
+    check(stat("/proc/self/task", &tasks) == 0);
+    return tasks.st_nlink - 2;
+}
+
+static bool
+wait_for_threads(size_t count)
+{
+    for (int i = 0; i < 20000 && threads_now() != count; i++) {
+        usleep(1000);
+    }
+    return threads_now() == count;
+}
+
+static void
+release_some_and_wait(void)
+{
+    uint64_t before = mi__purge_total();
+    slice_run_t run = claim(100);
+    mi__slices_release(run.start, 100);
+    check(mi__purge_tend());
+    check_equal(threads_now(), 2);
+    // Nobody polls.
+    for (int i = 0; i < 20000 && mi__purge_total() < before + 100 * SLICE_SIZE; i++) {
+        usleep(1000);
+    }
+    check_equal(mi__purge_total(), before + 100 * SLICE_SIZE);
+    check(wait_for_threads(1));
+}
+
+static void
+a_helper_purges_and_goes(void)
+{
+    start(20);
+    mi__conf.purge_thread = PURGE_THREAD_ALWAYS;
+    check(!mi__purge_tend());
+    release_some_and_wait();
+    release_some_and_wait();
+    // In a child there is none until it is needed.
+    slice_run_t run = claim(100);
+    mi__slices_release(run.start, 100);
+    pid_t child = fork();
+    if (child == 0) {
+        mi__purge_after_fork();
+        check_equal(threads_now(), 1);
+        check(poll_until(300 * SLICE_SIZE));
+        release_some_and_wait();
+        _exit(0);
+    }
+    int status = 1;
+    check(waitpid(child, &status, 0) == child);
+    check_equal(status, 0);
+}
+
+static void
+a_process_with_one_thread_gets_no_other(void)
+{
+    start(20);
+    for (int mode = PURGE_THREAD_AUTO; mode <= PURGE_THREAD_NEVER; mode++) {
+        mi__conf.purge_thread = mode;
+        slice_run_t run = claim(10);
+        mi__slices_release(run.start, 10);
+        check(mi__purge_tend());
+        check_equal(threads_now(), 1);
+        check(poll_until((uint64_t)(mode + 1) * 10 * SLICE_SIZE));
+    }
+}
+
 static void
 force_does_not_wait(void)
 {
@@ -315,6 +438,11 @@ main(void)
         fresh_test(a_deadline_stands_while_something_is_left),
         fresh_test(later_releases_are_purged_too),
         fresh_test(what_goes_in_and_out_of_use_stays),
+        fresh_test(memory_decays),
+        fresh_test(what_is_too_much_goes_at_once),
+        fresh_test(never_means_never),
+        fresh_test(a_helper_purges_and_goes),
+        fresh_test(a_process_with_one_thread_gets_no_other),
         fresh_test(force_does_not_wait),
         fresh_test(the_count_is_a_sum),
         fresh_test(another_delay_counts_from_now_on),

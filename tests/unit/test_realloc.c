@@ -5,6 +5,7 @@
 
 #include "alloc/alloc.h"
 #include "heap/registry.h"
+#include "os/os.h"
 
 static void
 start(void)
@@ -166,6 +167,60 @@ large_blocks_move_when_something_is_behind(void)
     mi__free(behind);
     mi__free(q);
     mi__thread_heap_collect(mi__thread_heap);
+    check_equal(slices_in_use(), 0);
+}
+
+// By their page tables, so that not one byte is touched twice, and what was there is given back.
+static void
+large_blocks_move_without_a_copy(void)
+{
+    start();
+    size_t size = 8 * MIB;
+    char *p = mi__alloc(size);
+    char *behind = mi__alloc(100000);
+    fill(p, size, 1);
+    size_t before = resident_bytes();
+    for (int i = 0; i < 5; i++) {
+        size_t old = usable(p);
+        char *q = mi__realloc(p, old * 3 / 2, i % 2 == 0);
+        check(q != NULL && (i > 0 || q != p) && is_filled(q, old, 1));
+        check(i % 2 != 0 || mi__os_resident(q + old, usable(q) - old) == 0);
+        mi__free(behind);
+        behind = q + usable(q) < p || q > p ? mi__alloc(100000) : NULL;
+        p = q;
+        fill(p, usable(p), 1);
+        before = size_max(before, resident_bytes());
+    }
+    check_resident_at_most(before);
+    check_at_most(SANITIZED ? 0 : before, usable(p) + 40 * MIB);
+    mi__free(behind);
+    mi__free(p);
+    (void)mi__collect(true);
+    check_equal(slices_in_use(), 0);
+    check_equal(dirty_bytes(), 0);
+}
+
+// Where the new place is resident anyway, its memory is used: nobody has to fault it in again.
+static void
+large_blocks_are_copied_to_memory_that_is_there(void)
+{
+    start();
+    char *p = mi__alloc(4 * MIB);
+    char *behind = mi__alloc(100000);
+    char *place = mi__alloc(16 * MIB);
+    fill(p, 4 * MIB, 7);
+    fill(place, 16 * MIB, 9);
+    mi__free(place);
+    size_t resident = resident_bytes();
+    char *q = mi__realloc(p, 6 * MIB, true);
+    check(q == place && is_filled(q, 4 * MIB, 7));
+    check(is_zero(q + 4 * MIB, usable(q) - 4 * MIB));
+    // The old place was not emptied: what is resident is there for the next.
+    check(mi__os_resident(p, 4 * MIB) == 4 * MIB);
+    check_resident_at_most(resident + MIB);
+    mi__free(behind);
+    mi__free(q);
+    (void)mi__collect(true);
     check_equal(slices_in_use(), 0);
 }
 
@@ -517,6 +572,8 @@ main(void)
         fresh_test(what_shrinks_by_far_gives_memory_back),
         fresh_test(large_blocks_grow_into_free_slices),
         fresh_test(large_blocks_move_when_something_is_behind),
+        fresh_test(large_blocks_move_without_a_copy),
+        fresh_test(large_blocks_are_copied_to_memory_that_is_there),
         fresh_test(large_blocks_shrink_in_place),
         fresh_test(blocks_of_a_class_do_not_grow_in_place),
         fresh_test(what_is_added_is_zero),

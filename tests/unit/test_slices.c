@@ -410,12 +410,12 @@ free_slices_behind_are_claimed(void)
 {
     region_t *region = start(28);
     slice_run_t run = claim(3, SLICE_SIZE);
-    check(mi__slices_claim_behind(run.start, 3, 2));
-    check(mi__slices_claim_behind(run.start, 5, 100));
+    check(mi__slices_claim_behind(run.start, 3, 2, &(bool){false}));
+    check(mi__slices_claim_behind(run.start, 5, 100, &(bool){false}));
     // Claimed for good: the next one lies behind.
     slice_run_t next = claim(1, SLICE_SIZE);
     check_equal(slice_of(&next), 105);
-    check(!mi__slices_claim_behind(run.start, 105, 1));
+    check(!mi__slices_claim_behind(run.start, 105, 1, &(bool){false}));
     mi__slices_release(run.start, 105);
     check_equal(dirty_bytes(), 105 * SLICE_SIZE);
     (void)region;
@@ -427,13 +427,13 @@ slices_behind_may_lie_above_the_frontier(void)
     region_t *region = start(28);
     slice_run_t run = claim(64, SLICE_SIZE);
     check_equal(atomic_get_relaxed(&region->committed), 64);
-    check(mi__slices_claim_behind(run.start, 64, 1));
-    check(mi__slices_claim_behind(run.start, 65, 1000));
+    check(mi__slices_claim_behind(run.start, 64, 1, &(bool){false}));
+    check(mi__slices_claim_behind(run.start, 65, 1000, &(bool){false}));
     memset(run.start, 1, 1065 << SLICE_SHIFT);
-    check(!mi__slices_claim_behind(run.start, 1065, region->slices - 1064));
-    check(mi__slices_claim_behind(run.start, 1065, region->slices - 1065));
-    check(!mi__slices_claim_behind(run.start, region->slices, 1));
-    check(!mi__slices_claim_behind(run.start, region->slices, SIZE_MAX >> SLICE_SHIFT));
+    check(!mi__slices_claim_behind(run.start, 1065, region->slices - 1064, &(bool){false}));
+    check(mi__slices_claim_behind(run.start, 1065, region->slices - 1065, &(bool){false}));
+    check(!mi__slices_claim_behind(run.start, region->slices, 1, &(bool){false}));
+    check(!mi__slices_claim_behind(run.start, region->slices, SIZE_MAX >> SLICE_SHIFT, &(bool){false}));
 }
 
 static void
@@ -445,10 +445,10 @@ a_failed_claim_behind_leaves_nothing_claimed(void)
     mi__slices_release(region_slice_at(region, 64), 64 * 2);
     // Free: 10 to 191; in use: 192 to 255.
     size_t before = free_bytes();
-    check(!mi__slices_claim_behind(run.start, 10, 183));
-    check(!mi__slices_claim_behind(run.start, 10, 250));
+    check(!mi__slices_claim_behind(run.start, 10, 183, &(bool){false}));
+    check(!mi__slices_claim_behind(run.start, 10, 250, &(bool){false}));
     check_equal(free_bytes(), before);
-    check(mi__slices_claim_behind(run.start, 10, 182));
+    check(mi__slices_claim_behind(run.start, 10, 182, &(bool){false}));
     check_equal(free_bytes(), before - 182 * SLICE_SIZE);
 }
 
@@ -459,7 +459,7 @@ a_refused_commit_behind_claims_nothing(void)
     slice_run_t run = claim(10, SLICE_SIZE);
     limit_to(RLIMIT_DATA, data_bytes() + 16 * MIB);
     size_t before = free_bytes();
-    check(!mi__slices_claim_behind(run.start, 10, 1000));
+    check(!mi__slices_claim_behind(run.start, 10, 1000, &(bool){false}));
     check_equal(free_bytes(), before);
     check_equal(mi__region_count(), 1);
 }

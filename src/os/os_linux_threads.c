@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// os_linux_threads.c — the part of the port to Linux that is about threads.
+//
+// Owns:        the thread-exit key
+// Threads:     the key is written at start-up only; `exit_state` is per thread
+// Invariants:  L1 no function changes errno
+//              L2 no function allocates, save two: pthread_setspecific, since glibc takes the memory for
+//                 keys past 31 from calloc, so mi__os_thread_on_exit may be entered again by itself;
+//                 and pthread_create
+// Not here:    everything else → os/os_linux.c, what a thread's end means → heap/registry.c
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include "os/os.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/check.h"
+
+enum {
+    // Both libcs run four rounds of key destructors; we work in the third, so that one is left for
+    // what comes late. ThreadSanitizer takes the last one for itself.
+    EXIT_ROUND = MI_TSAN ? 2 : 3,
+    HELPER_STACK_BYTES = 64 * 1024,
+};
+
+typedef struct exit_state_t {
+    void *arg;      // what at_exit gets; NULL: nothing to do
+    unsigned calls; // of the destructor
+    bool arming;    // inside pthread_setspecific, which may allocate (L2)
+} exit_state_t;
+
+static MI_THREAD_LOCAL exit_state_t exit_state;
+static pthread_key_t exit_key;
+static bool exit_key_made;
+static void (*exit_function)(void *arg);
+
+// The key's value only says that the destructor is to run; `exit_state` holds the facts, so that a
+// nested call leaves nothing for the outer one to repeat.
+static void
+arm(exit_state_t *state)
+{
+    if (state->arming || !exit_key_made) {
+        return;
+    }
+    int saved = errno;
+    state->arming = true;
+    // Failure means that there is no memory; the end of this thread then goes unnoticed.
+    pthread_setspecific(exit_key, state);
+    state->arming = false;
+    errno = saved;
+}
+
+// Key destructors of the program may still allocate and free. So the rounds before EXIT_ROUND pass,
+// the work is done in that one, and what is armed after it is done in the next. A thread that
+// allocates for the first time in its own third round of destructors is not seen.
+static void
+on_thread_end(void *value)
+{
+    exit_state_t *state = value;
+    state->calls++;
+    if (state->calls < EXIT_ROUND) {
+        arm(state);
+        return;
+    }
+    void *arg = state->arg;
+    state->arg = NULL;
+    if (arg != NULL) {
+        exit_function(arg);
+    }
+}
+
+bool
+mi__os_thread_exit_init(void (*at_exit)(void *arg))
+{
+    exit_function = at_exit;
+    if (!exit_key_made) {
+        exit_key_made = pthread_key_create(&exit_key, on_thread_end) == 0;
+    }
+    return exit_key_made;
+}
+
+void
+mi__os_thread_on_exit(void *arg)
+{
+    ASSERT(arg != NULL);
+    bool armed = exit_state.arg != NULL;
+    exit_state.arg = arg;
+    if (!armed) {
+        arm(&exit_state);
+    }
+}
+
+void
+mi__os_yield(void)
+{
+    int saved = errno;
+    sched_yield();
+    errno = saved;
+}
+
+void
+mi__os_sleep_ms(int64_t ms)
+{
+    int saved = errno;
+    struct timespec time = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+    errno = saved;
+}
+
+// Of glibc from 2.32 on: false from the first thread on, and for good.
+extern char __libc_single_threaded MI_WEAK;
+
+bool
+mi__os_is_single_threaded(void)
+{
+    if (&__libc_single_threaded != NULL && __libc_single_threaded) {
+        return true;
+    }
+    int saved = errno;
+    struct stat tasks;
+    // A folder with one folder for each thread.
+    bool single = stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink <= 2 + 1;
+    errno = saved;
+    return single;
+}
+
+static void *
+run_helper(void *body)
+{
+    prctl(PR_SET_NAME, "mimalloc-purge", 0, 0, 0);
+    void (*run)(void);
+    __builtin_memcpy(&run, &body, sizeof run);
+    run();
+    return NULL;
+}
+
+static bool
+start_thread(void (*body)(void), size_t stack_bytes)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    void *arg;
+    __builtin_memcpy(&arg, &body, sizeof arg);
+    if (pthread_attr_init(&attributes) != 0) {
+        return false;
+    }
+    bool started = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
+                   (stack_bytes == 0 || pthread_attr_setstacksize(&attributes, stack_bytes) == 0) &&
+                   pthread_create(&thread, &attributes, run_helper, arg) == 0;
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+bool
+mi__os_start_helper(void (*body)(void))
+{
+    int saved = errno;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    // The new thread inherits what is blocked.
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    // A stack holds all thread-local data of the program, too: where that is much, the usual size.
+    bool started = start_thread(body, MI_TSAN ? 0 : HELPER_STACK_BYTES) || start_thread(body, 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return started;
+}
