@@ -109,7 +109,9 @@ mi__free_emptied(page_t *page)
     mi__thread_heap_page_empty(heap, page);
     thread_heap_look_for_wish(heap->main);
     // On the way down pages that serve must not stay behind: unpinned, they go with their last block.
-    if (++heap->emptied == GOING_DOWN && heap == heap->main) {
+    heap->emptied = heap->emptied_beat == heap->beat ? heap->emptied + 1 : 1;
+    heap->emptied_beat = heap->beat;
+    if (heap->emptied == GOING_DOWN && heap == heap->main) {
         mi__thread_heap_collect(heap);
     }
     (void)mi__purge_tend();

@@ -23,7 +23,7 @@
 
 enum {
     STEPS = 4,                      // ticks in a delay
-    FLOOR_BYTES = 24 * 1024 * 1024, // may stay free and dirty, …
+    FLOOR_BYTES = 32 * 1024 * 1024, // may stay free and dirty, …
     USED_SHARE = 4,                 // … and so much of what is in use
     REST_SHARE = 4,                 // what is too much goes, and this share more, so that it is not little
     REGRET_MS = 1000,               // what is needed again so soon would better have stayed

@@ -425,6 +425,8 @@ rare_work(thread_heap_t *main)
     }
     (void)mi__purge_poll(false);
     (void)mi__purge_tend();
+    thread_heap_look_for_wish(main);
+    mi__limit_tell();
     mi__hooks.deferred_free(false);
 }
 
@@ -440,11 +442,8 @@ mi__thread_heap_grant_wish(thread_heap_t *main, uint32_t wishes)
 static void
 count_beats(thread_heap_t *heap, uint32_t beats)
 {
-    thread_heap_look_for_wish(heap->main);
-    mi__limit_tell();
     uint32_t before = heap->beat;
     heap->beat = before + beats;
-    heap->emptied = 0;
     if (unlikely(before / HEAP_RARE_BEAT != heap->beat / HEAP_RARE_BEAT)) {
         rare_work(heap->main);
     }

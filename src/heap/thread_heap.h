@@ -79,7 +79,8 @@ typedef struct thread_heap_t {
     struct held_t *held;                // foreign blocks; NULL until the first
     bool kept_idle;                     // nothing was kept since the last rare work
     uint32_t beat;                      // slow-path calls
-    uint32_t emptied;                   // pages that became empty since the last slow-path call of malloc
+    uint32_t emptied;                   // pages that became empty …
+    uint32_t emptied_beat;              // … since this slow-path call
     uint32_t wishes;                    // of a main heap: mi__thread_heap_wishes when it was collected last
     struct siblings_t *siblings;        // of a main heap: the thread's others; NULL until the first
     struct thread_heap_t *next_sibling; // of the others: the next of the same thread
@@ -183,8 +184,8 @@ void mi__thread_heap_wipe(thread_heap_t *heap, thread_heap_t *to);
 // Sets up the fields of a fresh, zeroed heap; `main` is NULL for a main one.
 void mi__thread_heap_init(thread_heap_t *heap, thread_heap_t *main);
 
-// How often all threads have been asked to collect and to trim. Each does it for itself, at its next slow
-// path: no other may touch its pages.
+// How often all threads have been asked to collect and to trim. Each does it for itself, with its next
+// rare work: no other may touch its pages.
 extern MI_HIDDEN _Atomic(uint32_t) mi__thread_heap_wishes;
 void mi__thread_heap_grant_wish(thread_heap_t *main, uint32_t wishes);
 
