@@ -910,6 +910,15 @@ bool mi_heap_visit_abandoned_blocks(const mi_heap_t *heap, bool visit_blocks,
 mi_decl_extension mi_decl_export
 bool mi_heap_check(const mi_heap_t *heap) mi_attr_noexcept;
 
+/*
+ * Whether it helps to move block `p` of `heap` elsewhere, by a new block and a copy: the page that it
+ * lies in serves no new blocks now, and fewer than `perc_threshold` of 100 blocks that fit into it are
+ * live. False for a block that has a page of its own, and for a pointer that is no block of the heap.
+ * Unsafe: while other threads allocate from the heap or free into it the answer may be out of date.
+ */
+mi_decl_extension mi_decl_nodiscard mi_decl_export
+bool mi_unsafe_heap_page_is_under_utilized(mi_heap_t *heap, void *p, size_t perc_threshold) mi_attr_noexcept;
+
 /* ---- Thread heaps ---------------------------------------------------------------------------- */
 
 /*

@@ -343,3 +343,18 @@ mi_heap_check(const mi_heap_t *heap)
                      fault.what);
     return false;
 }
+
+// ---- Moving blocks together
+
+bool
+mi_unsafe_heap_page_is_under_utilized(mi_heap_t *heap, void *p, size_t perc_threshold)
+{
+    page_t *page = mi__page_around(p);
+    if (page == NULL || page->block_size == 0 || page_is_pinned(page) ||
+        mi__heap_of_page(page) != heap_of_public(heap)) {
+        return false;
+    }
+    size_t granted = mi__page_blocks_granted(page);
+    size_t live = granted - size_min(mi__page_blocks_free(page) + mi__remote_count(page), granted);
+    return live * 100 < perc_threshold * page->reserved;
+}

@@ -77,6 +77,43 @@ test_collect_reduce(void)
     mi_option_set(mi_option_purge_delay, 400);
 }
 
+// Pages with one block in 16 live are worth emptying, full ones are not; nor is the one that serves.
+static void
+test_under_utilized_pages(void)
+{
+    enum { COUNT = 1600 };
+    static void *blocks[COUNT];
+    mi_heap_t *heap = mi_heap_new();
+    for (size_t i = 0; i < COUNT; i++) {
+        blocks[i] = mi_heap_malloc(heap, 1000);
+        EXPECT(!mi_unsafe_heap_page_is_under_utilized(heap, blocks[i], 100));
+    }
+    size_t full = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        full += mi_unsafe_heap_page_is_under_utilized(heap, blocks[i], 101);
+        EXPECT(!mi_unsafe_heap_page_is_under_utilized(heap, blocks[i], 90));
+        EXPECT(!mi_unsafe_heap_page_is_under_utilized(mi_heap_main(), blocks[i], 101));
+    }
+    EXPECT(full > COUNT / 2 && full < COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (i % 16 != 0) {
+            mi_free(blocks[i]);
+        }
+    }
+    size_t sparse = 0;
+    for (size_t i = 0; i < COUNT; i += 16) {
+        sparse += mi_unsafe_heap_page_is_under_utilized(heap, blocks[i], 20);
+        EXPECT(!mi_unsafe_heap_page_is_under_utilized(heap, blocks[i], 1));
+    }
+    EXPECT(sparse > COUNT / 16 / 2 && sparse < COUNT / 16);
+    void *large = mi_heap_malloc(heap, 1000000);
+    static char variable;
+    EXPECT(!mi_unsafe_heap_page_is_under_utilized(heap, large, 100));
+    EXPECT(!mi_unsafe_heap_page_is_under_utilized(heap, &variable, 100));
+    EXPECT(!mi_unsafe_heap_page_is_under_utilized(heap, NULL, 100));
+    mi_heap_destroy(heap);
+}
+
 static void *
 in_a_pool(void *arg)
 {
@@ -106,6 +143,7 @@ main(void)
     test_frees_of_small_blocks();
     test_regions();
     test_collect_reduce();
+    test_under_utilized_pages();
     test_thread_pool();
     return API_DONE();
 }
