@@ -3,8 +3,8 @@
 """Checks that every public function has a contract, and that contracts speak of what there is.
 
 A contract is the comment right above a declaration, or above a group of declarations without a blank line between
-them; tools/gen_reference.py makes the reference from it. It is missing, is too short to say anything, or names in
-backquotes a parameter that no function of the group has.
+them; tools/gen_reference.py makes the reference from it. It is missing, is too short to say anything, names in
+backquotes a parameter that no function of the group has, or names a function that no header declares.
 """
 import re
 
@@ -13,6 +13,7 @@ import headers
 
 LEAST_LETTERS = 12
 QUOTED = re.compile(r"`([^`\n]+)`")
+NAME = re.compile(r"\bmi_[a-z]\w*[a-z0-9]\b(?!\*)")
 WORD = re.compile(r"(?<![\w.:-])[A-Za-z_]\w*")
 # What a contract may name in backquotes beside parameters and public names.
 KNOWN = set("""alloc zalloc calloc malloc realloc free operator new delete std sizeof void NULL errno true false const
@@ -51,6 +52,9 @@ def group_findings(header, group, names, params_of):
         for word in WORD.findall(quoted):
             if word not in params | names and not word.startswith("_"):
                 found.append(f"{where}: the contract of {group.entries[0].name} names `{word}`, which is no parameter there")
+    for word in NAME.findall(QUOTED.sub("", text_of(group))):
+        if word not in names:
+            found.append(f"{where}: the contract of {group.entries[0].name} names {word}, which no header declares")
     return found
 
 
@@ -98,6 +102,7 @@ def self_test(_):
         ("\n/* Of nothing. */\n\nmi_decl_export void mi_bare(int x);\n", "a.h:16: mi_bare has no contract"),
         ("\n/* Frees. */\nmi_decl_export void mi_short(int x);\n", "the contract of mi_short says too little"),
         ("\n/* A thing with `sise` bytes in it. */\nmi_decl_export void mi_typo(int size);\n", "names `sise`"),
+        ("\n/* A thing that mi_gone has given out. */\nmi_decl_export void mi_late(int x);\n", "names mi_gone, which no"),
         ("\n/* As mi_give, with its `size`. */\nmi_decl_export void mi_star(int x);\n", None),
         ("\n/* Any mi_*, and the `*x` of it all. */\nmi_decl_export void mi_star(int *x);\n", None),
         ("\n/* Called by nobody at all: `force`. */\ntypedef void(mi_cdecl mi_fun)(bool force);\n", None),

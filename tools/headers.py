@@ -217,6 +217,8 @@ def parse(header, text):
         elif found.lastgroup == "comment":
             if text[text.rfind("\n", 0, found.start()) + 1:found.start()].strip():
                 continue # behind something on the same line
+            if any(scopes):
+                continue
             # A remark to a tool that follows at once makes the comment one to the reader of the source.
             glued = re.match(r"\s*?\n/\* clang-format", text[at:]) is not None
             parser.comment(found.group(), line, glued)

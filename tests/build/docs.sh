@@ -55,7 +55,7 @@ END_PYTHON
 
 if command -v mandoc >/dev/null; then
     # It knows no other pages of ours, nor has it a database of the system's.
-    find "$man" -type f -exec mandoc -T lint {} + >"$scratch/lint" 2>&1 || true
+    find "$man" -type f | while read -r page; do mandoc -T lint "$page" || true; done >"$scratch/lint" 2>/dev/null
     if grep -vE 'referenced manual not found|mandoc\.db' "$scratch/lint"; then
         exit 1
     fi
