@@ -11,7 +11,7 @@
  * total        since the start of the process, or since mi_stats_reset
  * current      now
  * peak         the highest value of `current` since then that is known: exact for `threads`,
- *              `theaps`, `reserved` and `committed`; of the others the highest that a call has seen
+ *              `reserved` and `committed`; of the others the highest that a call has seen
  *
  * Bytes are those of blocks, not those that were asked for: the library does not keep the latter.
  */

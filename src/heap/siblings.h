@@ -24,7 +24,8 @@ MI_NODISCARD thread_heap_t *mi__siblings_find(heap_t *heap);
 static inline bool
 siblings_is_of(const thread_heap_t *part, const heap_t *heap)
 {
-    return HOT_GET(*(heap_t *const *)(const void *)&part->heap) == heap;
+    const void *field = (const char *)part + offsetof(thread_heap_t, heap);
+    return HOT_GET(*(heap_t *const *)field) == heap;
 }
 
 // The same, at hand when it was the last one asked for.
