@@ -514,7 +514,8 @@ mi_decl_export void mi_options_print_out(mi_output_fun *out, void *arg) mi_attr_
  * An arena is a range of memory that blocks are allocated in. By itself the library has one, which
  * grows; more of them come from the functions below. An arena that is not exclusive serves every
  * allocation, before the library takes memory of its own. An exclusive one serves only heaps that
- * are bound to it (mi_heap_new_in_arena). Blocks of any arena are freed as others are, by any thread.
+ * are bound to it (mi_heap_new_in_arena), and whoever takes over the pages of such a heap that was
+ * deleted with live blocks. Blocks of any arena are freed as others are, by any thread.
  *
  * An arena stays for the life of the process: it may hold live blocks at any time, so memory that was
  * handed over can't be taken back, unmapped or used for something else. There may be about 1000.

@@ -504,10 +504,19 @@ mi__thread_heap_singleton(thread_heap_t *heap, size_t size, size_t align, bool *
     return page;
 }
 
+// What is kept serves the thread's plain allocations.
+static bool
+is_in_exclusive_region(const page_t *page)
+{
+    page_t *descriptor;
+    return unlikely(!region_first_find(page->start, &descriptor)) && mi__region_of(page->start)->exclusive;
+}
+
 void
 mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page)
 {
-    if (thread_heap_is_none(heap) || page->slices != heap->kept_slices || page->slices > KEPT_SLICES_MAX) {
+    if (thread_heap_is_none(heap) || page->slices != heap->kept_slices || page->slices > KEPT_SLICES_MAX ||
+        is_in_exclusive_region(page)) {
         mi__page_release(page);
         return;
     }

@@ -180,6 +180,45 @@ exclusive_arenas_stay_empty(void)
     EXPECT(is_all(p, 64 * MIB, 0x44));
 }
 
+// A heap that is bound to an arena has what is there, and not a block more.
+static void
+bound_heaps_end_with_their_arena(void)
+{
+    mi_arena_id_t id = NULL;
+    char *p = map(9 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    memset(p, 0x44, 9 * MIB);
+    EXPECT(mi_manage_os_memory_ex(p + 100, 8 * MIB, true, false, false, -1, true, &id));
+    mi_heap_t *heap = mi_heap_new_in_arena(id);
+    EXPECT(heap != NULL);
+    static const size_t sizes[] = {32, 3000, 50000, 500000};
+    for (size_t round = 0; round < 8; round++) {
+        size_t size = sizes[round % 4];
+        size_t count = 0;
+        size_t bytes = 0;
+        for (; count < BLOCKS; count++, bytes += size) {
+            errno = 0;
+            blocks[count] = mi_heap_calloc(heap, 1, size);
+            if (blocks[count] == NULL) {
+                break;
+            }
+            EXPECT(mi_arena_contains(id, blocks[count]) && is_all(blocks[count], size, 0));
+            soil(blocks[count]);
+        }
+        EXPECT(count == BLOCKS || (errno == ENOMEM && bytes > 5 * MIB));
+        EXPECT_FAILS(mi_heap_malloc(heap, 9 * MIB), ENOMEM);
+        EXPECT_FAILS(mi_heap_malloc_aligned(heap, 100, 64 * MIB), ENOMEM);
+        // Nobody else is hurt, or helps out.
+        char *other = (char *)mi_malloc(size);
+        EXPECT(other != NULL && !mi_arena_contains(id, other));
+        mi_free(other);
+        while (count > 0) {
+            mi_free(blocks[--count]);
+        }
+        mi_heap_collect(heap, true);
+    }
+    mi_heap_destroy(heap);
+}
+
 static void
 pinned_memory_keeps_its_pages(void)
 {
@@ -339,6 +378,7 @@ main(void)
     in_child(memory_serves);
     in_child(full_arenas_do_no_harm);
     in_child(exclusive_arenas_stay_empty);
+    in_child(bound_heaps_end_with_their_arena);
     in_child(pinned_memory_keeps_its_pages);
     in_child(memory_with_a_function_serves);
     in_child(reserved_memory_serves);
