@@ -211,7 +211,7 @@ resize(held_t *held, size_t size)
 
 // ---- running --------------------------------------------------------------------------------
 
-enum { SECONDS = 60, THREADS_MAX = 8, REPEATS = 12, FEWER = 6, SLACK_BYTES = 256 << 20 };
+enum { SECONDS = 60, THREADS_MAX = 8, REPEATS = 12, FEWER = 3, SLACK_BYTES = 256 << 20 };
 
 static void
 quiet(const char *msg, void *arg)
