@@ -26,8 +26,8 @@ const BASE: &[&str] = &[
     "mi_free_size_aligned",
 ];
 
-/// Headers that declare nothing of their own.
-const NO_DECLARATIONS: &[&str] = &["mimalloc-override.h", "mimalloc-new-delete.h"];
+/// What a header with declarations of C has; the others are for C++, or define macros alone.
+const DECLARES: &str = "extern \"C\" {";
 
 pub type Outcome<T> = Result<T, String>;
 
@@ -66,12 +66,14 @@ fn write_bindings(include: &Path, out: &Path) -> Outcome<()> {
         .map_err(|e| format!("{}: {}", include.display(), e))?
         .filter_map(|entry| entry.ok().map(|e| e.path()))
         .filter(|path| path.extension().map_or(false, |e| e == "h"))
-        .filter(|path| !NO_DECLARATIONS.iter().any(|name| path.ends_with(name)))
         .collect();
     headers.sort();
     let mut text = String::new();
     for header in &headers {
-        text += &fs::read_to_string(header).map_err(|e| format!("{}: {}", header.display(), e))?;
+        let read = fs::read_to_string(header).map_err(|e| format!("{}: {}", header.display(), e))?;
+        if read.contains(DECLARES) {
+            text += &read;
+        }
     }
     let (base, extended) = bindings::translate(&text, BASE)?;
     for (name, text) in [("base.rs", base), ("extended.rs", extended)] {
