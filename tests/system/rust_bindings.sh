@@ -19,7 +19,8 @@ fn main() {
 }
 END
 "$RUSTC" --edition 2021 -A dead_code -o "$scratch/translate" "$scratch/main.rs"
-headers=$(grep -l 'extern "C" {' "$here"/../../include/*.h) # as build/main.rs chooses
+# As build/main.rs chooses: mimalloc.h first.
+headers=$(grep -l 'extern "C" {' "$here"/../../include/*.h | sed 's/\.h$//' | LC_ALL=C sort | sed 's/$/.h/')
 # shellcheck disable=SC2086
 "$scratch/translate" "$scratch/bindings.rs" $headers || fail "the headers are not understood: see build/bindings.rs"
 
@@ -58,6 +59,7 @@ typedef struct mi_count_s {
     void *data[4][2];
 } mi_count_t;
 typedef enum mi_kind_e { MI_A, MI_B = 7, MI_C } mi_kind_t;
+typedef void *mi_arena_id_t;
 typedef void *mi_arena_id_t;
 typedef bool(mi_visit_fun)(const mi_heap_t *heap, const mi_count_t *area, void *block, size_t size, void *arg);
 mi_decl_nodiscard mi_decl_export mi_heap_t *mi_heap_new(void);

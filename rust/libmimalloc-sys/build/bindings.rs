@@ -227,6 +227,9 @@ fn definition(text: &str, comment: &str, types: &mut Types) -> Outcome<String> {
         return Ok(docs + &function_type(&all[1..], types).ok_or_else(bad)??);
     }
     let name = all.last().ok_or_else(bad)?.clone();
+    if types.others.contains(&name) {
+        return Ok(String::new()); // C lets a name be said again
+    }
     let declared: Vec<String> = all[1..all.len() - 1].to_vec();
     let opaque = declared[0] == "struct" && declared.len() == 2;
     let made = if opaque {

@@ -67,7 +67,8 @@ fn write_bindings(include: &Path, out: &Path) -> Outcome<()> {
         .filter_map(|entry| entry.ok().map(|e| e.path()))
         .filter(|path| path.extension().map_or(false, |e| e == "h"))
         .collect();
-    headers.sort();
+    // mimalloc.h first: the others use its types.
+    headers.sort_by_key(|path| path.file_stem().map(|name| name.to_owned()));
     let mut text = String::new();
     for header in &headers {
         let read = fs::read_to_string(header).map_err(|e| format!("{}: {}", header.display(), e))?;
