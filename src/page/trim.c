@@ -26,7 +26,7 @@ _Static_assert(BLOCKS_MAX % WORD_BITS == 0, "whole words for the blocks of a pag
 static size_t
 unit_bytes(const page_t *page)
 {
-    return size_max(mi__os_page_size(), (page->slices << SLICE_SHIFT) / HOLES_MAX);
+    return size_max(mi__os_page_size(), (HINT_GET(page->slices) << SLICE_SHIFT) / HOLES_MAX);
 }
 
 static bool
@@ -205,6 +205,7 @@ mi__trim_refill(page_t *page)
 bool
 mi__trim_in_hole(const page_t *page, size_t index)
 {
-    size_t unit = index * page->block_size / unit_bytes(page);
-    return (HINT_GET(page->holes[unit / WORD_BITS]) >> unit % WORD_BITS & 1) != 0;
+    // The page may be another one by now, with fewer units.
+    size_t unit = index * HINT_GET(page->block_size) / unit_bytes(page);
+    return unit < HOLES_MAX && (HINT_GET(page->holes[unit / WORD_BITS]) >> unit % WORD_BITS & 1) != 0;
 }
