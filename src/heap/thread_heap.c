@@ -439,27 +439,31 @@ mi__thread_heap_grant_wish(thread_heap_t *main, uint32_t wishes)
     mi__siblings_collect(main, true);
 }
 
-static void
-count_beats(thread_heap_t *heap, uint32_t beats)
+static bool
+is_of_none(thread_heap_t *heap)
 {
+    return atomic_get_relaxed(&heap->heap) == NULL;
+}
+
+// The heap to allocate from, its beats counted: a fresh one instead of that of threads without one,
+// the main one instead of one whose heap is gone. NULL when there is no memory.
+static thread_heap_t *
+ready_heap(thread_heap_t *heap, uint32_t beats)
+{
+    if (unlikely(is_of_none(heap))) {
+        heap = thread_heap_is_none(heap) ? mi__registry_bind() : mi__siblings_forget(heap);
+        if (heap == NULL) {
+            return NULL;
+        }
+    }
     uint32_t before = heap->beat;
     heap->beat = before + beats;
     if (unlikely(before / HEAP_RARE_BEAT != heap->beat / HEAP_RARE_BEAT)) {
         rare_work(heap->main);
+        // Which takes notice of heaps that were deleted.
+        return is_of_none(heap) ? mi__siblings_forget(heap) : heap;
     }
-}
-
-// The heap to allocate from: a fresh one instead of that of threads without one, the main one
-// instead of one whose heap is gone. NULL when there is no memory.
-static thread_heap_t *
-ready_heap(thread_heap_t *heap, uint32_t beats)
-{
-    if (unlikely(thread_heap_is_none(heap)) && (heap = mi__registry_bind()) == NULL) {
-        return NULL;
-    }
-    // Before the look at the heap: rare work takes notice of heaps that were deleted.
-    count_beats(heap, beats);
-    return likely(atomic_get_relaxed(&heap->heap) != NULL) ? heap : mi__siblings_forget(heap);
+    return heap;
 }
 
 block_t *

@@ -206,7 +206,6 @@ bound_heaps_end_with_their_arena(void)
         }
         EXPECT(count == BLOCKS || (errno == ENOMEM && bytes > 5 * MIB));
         EXPECT_FAILS(mi_heap_malloc(heap, 9 * MIB), ENOMEM);
-        EXPECT_FAILS(mi_heap_malloc_aligned(heap, 100, 64 * MIB), ENOMEM);
         // Nobody else is hurt, or helps out.
         char *other = (char *)mi_malloc(size);
         EXPECT(other != NULL && !mi_arena_contains(id, other));
