@@ -328,14 +328,6 @@ mi_decl_export void mi_process_info(size_t *elapsed_msecs, size_t *user_msecs, s
 
 /* The same as text, to `out` or (NULL) to where text of the library goes. */
 mi_decl_export void mi_process_info_print(void) mi_attr_noexcept;
-/* Limits on the memory that the process holds, in bytes; 0: none (docs/options.md). The function is told when
-   the soft one is passed, and before an allocation fails for the hard one, which is then tried again; it may
-   free memory. */
-mi_decl_extension typedef void(mi_cdecl mi_memory_limit_fun)(bool hard, size_t held, size_t limit, void *arg);
-mi_decl_export void mi_memory_limit_set(size_t soft, size_t hard) mi_attr_noexcept;
-mi_decl_export void mi_memory_limit_get(size_t *soft, size_t *hard, size_t *held) mi_attr_noexcept;
-mi_decl_extension mi_decl_export void mi_register_memory_limit(mi_memory_limit_fun *fun,
-                                                               void *arg) mi_attr_noexcept;
 mi_decl_export void mi_process_info_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
 
 /*
@@ -617,6 +609,28 @@ mi_decl_export void mi_arenas_purge(void) mi_attr_noexcept;
 mi_decl_export void mi_arenas_print(void) mi_attr_noexcept;
 mi_decl_export void mi_debug_show_arenas(void) mi_attr_noexcept;
 
+/* ---- Limits ---------------------------------------------------------------------------------- */
+
+/*
+ * Limits on the memory that the library holds for blocks, in bytes; 0: none. Past the soft one,
+ * free memory goes back to the system at once; an allocation that would pass the hard one fails with
+ * ENOMEM, after free memory has gone back. MIMALLOC_MEMORY_LIMIT and its like set them at the start
+ * (docs/options.md).
+ */
+mi_decl_export void mi_memory_limit_set(size_t soft, size_t hard) mi_attr_noexcept;
+
+/* The limits as they are, and what is held now. Any of the pointers may be NULL. */
+mi_decl_export void mi_memory_limit_get(size_t *soft, size_t *hard, size_t *held) mi_attr_noexcept;
+
+/*
+ * `fun` is called when the soft limit has been passed, and, with `hard` set, before an allocation
+ * fails for the hard one, which is then tried again: it may free memory, and allocate. `held` and
+ * `limit` are in bytes. NULL: no function.
+ */
+mi_decl_extension typedef void(mi_cdecl mi_memory_limit_fun)(bool hard, size_t held, size_t limit,
+                                                             void *arg);
+mi_decl_export void mi_register_memory_limit(mi_memory_limit_fun *fun, void *arg) mi_attr_noexcept;
+
 /* ---- POSIX, other Unix systems and Windows --------------------------------------------------- */
 
 /* Frees `p` when it is a block of this library, and does nothing for any other pointer. */
@@ -760,6 +774,14 @@ mi_decl_export void mi_heap_destroy(mi_heap_t *heap) mi_attr_noexcept;
 mi_decl_extension mi_decl_export
 void mi_heap_collect(mi_heap_t *heap, bool force) mi_attr_noexcept;
 
+/*
+ * Asks that what the heap allocates from now on lies near NUMA node `numa_node`, as far as arenas
+ * near to it were handed over or reserved (mi_manage_os_memory, mi_reserve_huge_os_pages_at);
+ * negative: near the thread that allocates, as at first. A node that is not there is like one
+ * without arenas. NULL does nothing.
+ */
+mi_decl_export void mi_heap_set_numa_affinity(mi_heap_t *heap, int numa_node) mi_attr_noexcept;
+
 /* The heap that mi_malloc uses, in the subprocess of the calling thread. */
 mi_decl_nodiscard mi_decl_export mi_heap_t *mi_heap_main(void) mi_attr_noexcept;
 
@@ -868,7 +890,7 @@ bool mi_check_owned(const void *p) mi_attr_noexcept;
 /* ---- Walking heaps --------------------------------------------------------------------------- */
 
 /* A stretch of memory with blocks of one size: sizes in bytes, `used` in blocks. */
-typedef struct mi_heap_area_s {
+typedef struct mi_heap_area_t {
     void *blocks;           /* its start */
     size_t reserved;        /* of address space */
     size_t committed;       /* of these, accessible */
@@ -982,7 +1004,7 @@ void *mi_theap_alloc_new_nothrow(mi_theap_t *theap, size_t size) mi_attr_noexcep
  * and what its threads leave behind when they end is taken over by threads of the group only. Every
  * thread begins in the main one. The address ranges of different subprocesses may lie side by side.
  */
-typedef struct mi_subproc_id_s {
+typedef struct mi_subproc_id_t {
     void *_mi_subproc_id;
 } mi_subproc_id_t;
 

@@ -87,7 +87,7 @@ aligned_bits(const char *start, size_t align)
 
 // Relaxed, and no part of any protocol: tests/concurrent does not look at it.
 __attribute__((no_sanitize("thread"))) static void
-tally(size_t *counter, size_t more)
+tally(size_t *counter, size_t more) // NOLINT(readability-non-const-parameter): it is written
 {
     (void)__atomic_fetch_add(counter, more, __ATOMIC_RELAXED);
 }

@@ -78,7 +78,8 @@ mi_arena_max_object_size(void)
     return align_down(PTRDIFF_MAX, SLICE_SIZE);
 }
 
-bool
+// The parameters are the interface's.
+bool // NOLINTNEXTLINE(readability-function-size)
 mi_manage_memory(void *start, size_t size, bool is_committed, bool is_pinned, bool is_zero, int numa_node,
                  bool exclusive, mi_commit_fun_t *commit_fun, void *commit_fun_arg, mi_arena_id_t *arena_id)
 {

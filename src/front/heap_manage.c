@@ -6,6 +6,7 @@
 // Threads:     any
 // Not here:    allocating from them → front/heap_api.c
 #include <errno.h>
+#include <limits.h>
 
 #include "mimalloc.h"
 
@@ -89,6 +90,15 @@ mi_heap_collect(mi_heap_t *heap, bool force)
         (void)mi__collect(force);
     } else {
         mi__heap_collect(heap_of_public(heap));
+    }
+}
+
+void
+mi_heap_set_numa_affinity(mi_heap_t *heap, int numa_node)
+{
+    if (heap != NULL) {
+        atomic_set_relaxed(&heap_of_public(heap)->node,
+                           numa_node < 0 || numa_node == INT_MAX ? 0 : numa_node + 1);
     }
 }
 

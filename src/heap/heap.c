@@ -143,6 +143,7 @@ mi__heap_new(subproc_t *subproc, region_t *only)
     }
     heap->subproc = subproc;
     heap->only = only;
+    atomic_set_relaxed(&heap->node, 0);
     // release: the fields above; pairs with the acquire in heap_is_live.
     atomic_set_release(&heap->live, true);
     return heap;

@@ -38,6 +38,7 @@ typedef struct heap_t {
     struct heap_t *next_made; // all heaps ever made by mi__heap_new
     // [atomic: any thread]
     _Atomic(bool) live;
+    _Atomic(int) node; // 1 + the NUMA node that its memory is to be near, or 0: the thread's own
     _Atomic(thread_heap_t *) thread_heaps;
     // [lock: lock]
     spin_t lock;
@@ -106,6 +107,14 @@ mi__heap_region(const thread_heap_t *thread_heap)
 {
     const heap_t *heap = atomic_get_relaxed(&thread_heap->heap);
     return heap == NULL ? NULL : heap->only;
+}
+
+// The NUMA node near which a thread heap's pages are to lie; −1: the thread's own.
+static inline int
+mi__heap_node(const thread_heap_t *thread_heap)
+{
+    const heap_t *heap = atomic_get_relaxed(&thread_heap->heap);
+    return heap == NULL ? -1 : atomic_get_relaxed(&heap->node) - 1;
 }
 
 // ---- Subprocesses

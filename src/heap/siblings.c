@@ -49,7 +49,7 @@ entry_of(thread_heap_t *main, uint32_t slot)
     }
     thread_heap_t ***chunk = &siblings->chunks[slot >> CHUNK_SHIFT];
     if (*chunk == NULL) {
-        *chunk = mi__meta_alloc(CHUNK_ENTRIES * sizeof **chunk);
+        *chunk = mi__meta_alloc(CHUNK_ENTRIES * sizeof(void *));
     }
     return *chunk == NULL ? NULL : &(*chunk)[slot & (CHUNK_ENTRIES - 1)];
 }

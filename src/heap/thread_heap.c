@@ -360,6 +360,7 @@ static page_t *
 new_page(thread_heap_t *heap, unsigned class)
 {
     region_t *region = mi__heap_region(heap);
+    mi__slices_prefer_node(mi__heap_node(heap));
     uint32_t place = region == NULL ? heap->places[class] : 0;
     page_t *page = place == 0 ? NULL : mi__page_new_again(class, (uintptr_t)heap, place);
     return page != NULL ? page : mi__page_new(class, (uintptr_t)heap, region);
@@ -496,6 +497,7 @@ mi__thread_heap_singleton(thread_heap_t *heap, size_t size, size_t align, bool *
         mi__page_reuse_singleton(page);
         *zero = false;
     } else {
+        mi__slices_prefer_node(mi__heap_node(heap));
         page = mi__page_new_singleton(size, align, mi__heap_region(heap), zero);
         if (page == NULL) {
             return NULL;

@@ -228,8 +228,8 @@ visit_singleton(const walker_t *walker, page_t *page, size_t slices)
 {
     char *start = HINT_GET(page->start);
     walk_page_t told = {start, slices << SLICE_SHIFT, slices << SLICE_SHIFT, 1};
-    return walker->fault != NULL || (walker->each(&told, NULL, walker->arg) &&
-                                     (!walker->blocks || walker->each(&told, start, walker->arg)));
+    return walker->each(&told, NULL, walker->arg) &&
+           (!walker->blocks || walker->each(&told, start, walker->arg));
 }
 
 static bool
@@ -302,9 +302,18 @@ mi__walk(const heap_t *heap, walk_which_t which, bool blocks, walk_fun_t *each, 
     return whole;
 }
 
+static bool
+pass_by(const walk_page_t *page, void *block, void *arg)
+{
+    (void)page;
+    (void)block;
+    (void)arg;
+    return true;
+}
+
 bool
 mi__walk_check(const heap_t *heap, walk_fault_t *fault)
 {
-    walker_t walker = {.heap = heap, .which = WALK_ALL, .fault = fault};
+    walker_t walker = {.heap = heap, .which = WALK_ALL, .each = pass_by, .fault = fault};
     return visit_all(&walker);
 }

@@ -332,6 +332,33 @@ huge_pages_serve_where_there_are_some(void)
     EXPECT(mi_reserve_huge_os_pages_interleave(0, 0, 0) == 0);
 }
 
+// Arenas of two nodes that this thread does not run on, and a heap that asks for them.
+static void
+heaps_ask_for_a_node(void)
+{
+    mi_option_set(mi_option_use_numa_nodes, 4);
+    mi_arena_id_t ids[2];
+    for (int i = 0; i < 2; i++) {
+        char *p = map(16 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+        EXPECT(mi_manage_os_memory_ex(p, 16 * MIB, true, false, true, i + 2, false, &ids[i]));
+    }
+    for (int i = 0; i < 2; i++) {
+        mi_heap_t *heap = mi_heap_new();
+        mi_heap_set_numa_affinity(heap, i + 2);
+        void *small = mi_heap_malloc(heap, 100);
+        void *large = mi_heap_malloc(heap, MIB);
+        EXPECT(mi_arena_contains(ids[i], small) && mi_arena_contains(ids[i], large));
+        mi_heap_set_numa_affinity(heap, -1);
+        void *other = mi_heap_malloc(heap, 2 * MIB);
+        EXPECT(!mi_arena_contains(ids[0], other) && !mi_arena_contains(ids[1], other));
+        void *plain = mi_malloc(MIB);
+        EXPECT(!mi_arena_contains(ids[0], plain) && !mi_arena_contains(ids[1], plain));
+        mi_free(plain);
+        mi_heap_destroy(heap);
+    }
+    mi_heap_set_numa_affinity(NULL, 1);
+}
+
 // ---- Tables
 
 static size_t shown;
@@ -382,6 +409,7 @@ main(void)
     in_child(memory_with_a_function_serves);
     in_child(reserved_memory_serves);
     in_child(huge_pages_serve_where_there_are_some);
+    in_child(heaps_ask_for_a_node);
     in_child(tables_show_arenas);
     return API_DONE();
 }
