@@ -106,7 +106,7 @@ if command -v musl-gcc >/dev/null; then
 fi
 if [ "$machine" != aarch64 ] && command -v aarch64-linux-gnu-gcc >/dev/null; then
     compile_for aarch64-unknown-linux-gnu || { cat "$scratch/said"; exit 1; }
-    readelf -h "$out/libmimalloc.a" | grep -q AArch64 || { echo "not for ARM64"; exit 1; }
+    [ "$(readelf -h "$out/libmimalloc.a" | grep -c AArch64)" -gt 0 ] || { echo "not for ARM64"; exit 1; }
     if command -v qemu-aarch64 >/dev/null; then
         aarch64-linux-gnu-gcc -static -Iinclude -o "$scratch/user" "$scratch/user.c" "$out/libmimalloc.a" -pthread
         try "for ARM64" qemu-aarch64 "$scratch/user"
