@@ -15,8 +15,8 @@
 //
 // Owns:        heap_t, subproc_t, page_t.holder, thread_heap_t.heap, .next_of_heap
 // Threads:     any
-// Invariants:  F1 a thread heap is in the list of the heap that it belongs to, the main heaps' apart
-//              F2 a heap's address stays a heap, and a subprocess's a subprocess, for the life of
+// Invariants:  V1 a thread heap is in the list of the heap that it belongs to, the main heaps' apart
+//              V2 a heap's address stays a heap, and a subprocess's a subprocess, for the life of
 //                 the process
 // Not here:    a thread's own heaps → heap/siblings.h, walking → heap/walk.h
 #ifndef MI_HEAP_HEAP_H

@@ -6,7 +6,7 @@
 //
 // Owns:        thread_heap_t.siblings, .next_sibling; which heap a thread used last
 // Threads:     the thread of the main heap, unless a function says otherwise
-// Invariants:  B1 a sibling's `main` never changes
+// Invariants:  N1 a sibling's `main` never changes
 // Not here:    heaps → heap/heap.h, who holds a thread heap → heap/registry.h
 #ifndef MI_HEAP_SIBLINGS_H
 #define MI_HEAP_SIBLINGS_H

@@ -3,25 +3,9 @@
 #include <pthread.h>
 
 #include "api_test.h"
+#include "gathered.h"
 
 // ---- text of the library
-
-typedef struct gathered_t {
-    size_t length;
-    char text[65536];
-} gathered_t;
-
-static gathered_t said;
-
-static void
-gather(const char *msg, void *arg)
-{
-    gathered_t *to = (gathered_t *)arg;
-    size_t length = strlen(msg);
-    EXPECT(to->length + length < sizeof to->text);
-    memcpy(to->text + to->length, msg, length + 1);
-    to->length += length;
-}
 
 static size_t
 lines_with(const char *text)

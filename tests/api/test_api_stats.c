@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "api_test.h"
+#include "gathered.h"
 
 enum { THREADS = 8, SLOTS = 4000 };
 #define OPERATIONS (API_SANITIZED ? 20000 : 125000) // of each thread
@@ -251,23 +252,6 @@ test_bins(void)
 }
 
 // ---- text
-
-typedef struct gathered_t {
-    size_t length;
-    char text[65536];
-} gathered_t;
-
-static gathered_t said;
-
-static void
-gather(const char *msg, void *arg)
-{
-    gathered_t *to = (gathered_t *)arg;
-    size_t length = strlen(msg);
-    EXPECT(to->length + length < sizeof to->text);
-    memcpy(to->text + to->length, msg, length + 1);
-    to->length += length;
-}
 
 static void
 test_json(void)
