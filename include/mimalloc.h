@@ -961,6 +961,14 @@ mi_decl_nodiscard mi_decl_export mi_theap_t *mi_heap_theap(mi_heap_t *heap) mi_a
 mi_decl_nodiscard mi_decl_export mi_theap_t *mi_theap_get_default(void) mi_attr_noexcept;
 mi_decl_export mi_theap_t *mi_theap_set_default(mi_theap_t *theap) mi_attr_noexcept;
 
+/*
+ * Ends the calling thread's part of a first-class heap before the thread itself ends: no function may
+ * be called with `theap` afterwards. Its blocks stay valid, and the heap may be used again. Of a main
+ * heap, which lives as long as its thread, it only gives back what is free, as mi_theap_collect. NULL
+ * changes nothing.
+ */
+mi_decl_extension mi_decl_export void mi_theap_delete(mi_theap_t *theap) mi_attr_noexcept;
+
 /* mi_heap_collect and mi_heap_visit_blocks for the heap of `theap`. */
 mi_decl_extension mi_decl_export
 void mi_theap_collect(mi_theap_t *theap, bool force) mi_attr_noexcept;

@@ -196,6 +196,17 @@ mi_theap_set_default(mi_theap_t *theap)
 }
 
 void
+mi_theap_delete(mi_theap_t *theap)
+{
+    thread_heap_t *part = part_of_public(theap);
+    if (part != NULL && part == part->main) {
+        mi__thread_heap_collect(part);
+    } else if (part != NULL) {
+        mi__siblings_let_go(part);
+    }
+}
+
+void
 mi_theap_collect(mi_theap_t *theap, bool force)
 {
     (void)force;

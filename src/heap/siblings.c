@@ -217,26 +217,41 @@ mi__siblings_collect(thread_heap_t *main, bool trim)
     }
 }
 
+// Makes an orphan of a sibling, unless it is one, or vacant.
+static void
+let_go(thread_heap_t *sibling, thread_heap_t *main)
+{
+    uint32_t state;
+    while ((state = atomic_get_relaxed(&sibling->state)) == HEAP_CLAIMED || state == HEAP_LIVE) {
+        // It may be vacant afterwards, or somebody destroys its heap just now.
+        if (state == HEAP_CLAIMED) {
+            mi__os_yield();
+        } else if (tidy(sibling, main, mi__thread_heap_collect) &&
+                   mi__registry_claim(sibling, HEAP_LIVE, HEAP_CLAIMED)) {
+            mi__registry_let_go(sibling);
+        }
+    }
+}
+
+void
+mi__siblings_let_go(thread_heap_t *sibling)
+{
+    thread_heap_t *main = sibling->main;
+    if (mi__thread_heap == sibling) {
+        mi__thread_heap = main;
+    }
+    if (mi__siblings_last == sibling) {
+        mi__siblings_last = NONE_HEAP;
+    }
+    let_go(sibling, main);
+}
+
 void
 mi__siblings_leave(thread_heap_t *main)
 {
     thread_heap_t *at = main->siblings == NULL ? NULL : main->siblings->first;
-    while (at != NULL) {
-        uint32_t state = atomic_get_relaxed(&at->state);
-        if (state == HEAP_CLAIMED) {
-            mi__os_yield();
-            continue;
-        }
-        if (state == HEAP_LIVE) {
-            if (!tidy(at, main, mi__thread_heap_collect)) {
-                continue;
-            }
-            // It may be vacant now, or somebody destroys its heap.
-            if (mi__registry_claim(at, HEAP_LIVE, HEAP_CLAIMED)) {
-                mi__registry_let_go(at);
-            }
-        }
-        at = at->next_sibling;
+    for (; at != NULL; at = at->next_sibling) {
+        let_go(at, main);
     }
     mi__siblings_last = NONE_HEAP;
 }

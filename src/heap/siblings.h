@@ -50,7 +50,11 @@ void mi__siblings_drain(thread_heap_t *main);
 // their pages.
 void mi__siblings_collect(thread_heap_t *main, bool trim);
 
-// The thread ends: its siblings become orphans.
+// The thread uses `sibling`, one of its own, no more: it is an orphan until a thread whose main heap
+// it belongs to asks for its heap again.
+void mi__siblings_let_go(thread_heap_t *sibling);
+
+// The thread ends: the same for all of them.
 void mi__siblings_leave(thread_heap_t *main);
 
 #endif

@@ -219,6 +219,56 @@ test_thread_heaps(void)
     mi_heap_destroy(heap);
 }
 
+static void *
+use_and_end_part(void *arg)
+{
+    mi_heap_t *heap = (mi_heap_t *)arg;
+    void *p = mi_heap_malloc(heap, 500);
+    mi_theap_delete(mi_heap_theap(heap));
+    EXPECT(mi_heap_of(p) == heap);
+    return p;
+}
+
+static void
+test_thread_heaps_end_before_their_thread(void)
+{
+    mi_heap_t *heap = mi_heap_new();
+    mi_theap_t *part = mi_heap_theap(heap);
+    void *kept[100];
+    for (int i = 0; i < 100; i++) {
+        kept[i] = mi_theap_zalloc(part, 1000);
+    }
+    void *large = mi_theap_malloc(part, 300000);
+    (void)mi_theap_set_default(part);
+    mi_theap_delete(part);
+    // malloc is back at the main heap; the blocks are where they were.
+    void *p = mi_malloc(1000);
+    EXPECT(mi_heap_of(p) == mi_heap_main() && mi_heap_get_default() == mi_heap_main());
+    EXPECT(mi_heap_of(kept[50]) == heap && mi_heap_of(large) == heap && mi_heap_check(heap));
+    for (int i = 0; i < 50; i++) {
+        EXPECT(is_all(kept[i], 1000, 0));
+        mi_free(kept[i]);
+    }
+    // The heap is used again, by this thread and by another that ends its part at once.
+    void *again = mi_heap_malloc(heap, 1000);
+    EXPECT(mi_heap_of(again) == heap);
+    pthread_t thread;
+    void *others = NULL;
+    EXPECT(pthread_create(&thread, NULL, use_and_end_part, heap) == 0);
+    EXPECT(pthread_join(thread, &others) == 0 && mi_heap_of(others) == heap);
+    for (int i = 50; i < 100; i++) {
+        mi_free(kept[i]);
+    }
+    mi_free(others);
+    EXPECT(mi_heap_check(heap));
+    mi_theap_delete(mi_heap_theap(heap));
+    mi_heap_destroy(heap);
+    mi_theap_delete(NULL);
+    mi_theap_delete(mi_heap_theap(mi_heap_main()));
+    EXPECT(mi_heap_of(p) == mi_heap_main());
+    mi_free(p);
+}
+
 int
 main(void)
 {
@@ -226,5 +276,6 @@ main(void)
     test_deleted_groups_leave_their_blocks();
     test_groups_with_threads_stay();
     test_thread_heaps();
+    test_thread_heaps_end_before_their_thread();
     return API_DONE();
 }

@@ -163,6 +163,9 @@ use_place(uint64_t *random)
         use_slot(place, random);
     }
     if (random_below(random, 100) == 0) {
+        mi_theap_delete(mi_heap_theap(place->heap));
+    }
+    if (random_below(random, 100) == 0) {
         mi_heap_collect(place->heap, true);
     }
     if (random_below(random, 100) == 0) {
