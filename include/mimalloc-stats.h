@@ -183,6 +183,25 @@ bool mi_theap_stats_get(mi_theap_t *theap, mi_stats_t *stats) mi_attr_noexcept;
 mi_decl_export void mi_heap_stats_merge_to_subproc(mi_heap_t *heap) mi_attr_noexcept;
 mi_decl_export void mi_theap_stats_merge_to_heap(mi_theap_t *theap) mi_attr_noexcept;
 
+/* Where memory is just now, in bytes. Later versions add to the end. */
+typedef struct mi_memory_s {
+    size_t resident;   /* physical memory of the whole process, as the system says; 0: it does not */
+    size_t committed;  /* made accessible for blocks: the next two, and what is free and given back */
+    size_t in_pages;   /* in use for blocks, with the room beside them for more of their sizes */
+    size_t purgeable;  /* free, and not given back yet */
+    size_t metadata;   /* of the library itself, made accessible; beside `committed` */
+    uint64_t returned; /* given back to the system since the start, whatever was reset */
+} mi_memory_t;
+
+/*
+ * Fills `*memory`; `size` is sizeof(mi_memory_t), and what the library does not know of becomes 0.
+ * Takes some microseconds, however many blocks there are.
+ */
+mi_decl_export void mi_memory_get(mi_memory_t *memory, size_t size) mi_attr_noexcept;
+
+/* Bytes of the blocks that the program has: as exact as the statistics, and at their cost. */
+mi_decl_nodiscard mi_decl_export size_t mi_memory_live(void) mi_attr_noexcept;
+
 /* The largest block in a bin of `malloc_bins`, in bytes; 0 for MI_BIN_HUGE and beyond. */
 mi_decl_nodiscard mi_decl_export
 size_t mi_stats_get_bin_size(size_t bin) mi_attr_noexcept;

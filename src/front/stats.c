@@ -141,7 +141,7 @@ put_figures(table_t *table, const census_t *census)
     put_memory(table, "free in it", census->free_bytes);
     put_label(table, "system time");
     put_seconds(table, usage.system_ms);
-    put_memory(table, "not yet purged", census->purgeable_bytes);
+    put_memory(table, "purgeable", census->purgeable_bytes);
     put_label(table, "resident");
     put_bytes(table, BYTES_CHARS, usage.resident_bytes);
     end_line(table);

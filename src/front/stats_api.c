@@ -8,6 +8,8 @@
 
 #include "mimalloc-stats.h"
 
+#include "arena/purge.h"
+#include "base/bits.h"
 #include "base/format.h"
 #include "front/heap_types.h"
 #include "front/report.h"
@@ -212,6 +214,34 @@ mi_subproc_stats_get_exclusive(mi_subproc_id_t subproc, mi_stats_t *stats)
     }
     mi__tally_take_memory(stats, subproc_of_public(subproc) == &mi__subproc_main);
     return true;
+}
+
+// ---- Memory
+
+void
+mi_memory_get(mi_memory_t *memory, size_t size)
+{
+    os_usage_t usage;
+    size_t free_bytes;
+    mi_memory_t now = {
+        .committed = mi__region_committed_bytes(),
+        .in_pages = mi__slices_held().used_bytes,
+        .metadata = mi__census_metadata_bytes(),
+        .returned = mi__purge_total(),
+    };
+    mi__os_usage(&usage);
+    now.resident = usage.resident_bytes;
+    mi__slices_count(&free_bytes, &now.purgeable);
+    memset(memory, 0, size);
+    memcpy(memory, &now, size_min(size, sizeof now));
+}
+
+size_t
+mi_memory_live(void)
+{
+    census_t census;
+    mi__census_take(&census);
+    return (size_t)census.total.live_bytes;
 }
 
 // ---- The process

@@ -201,9 +201,13 @@ static void
 put_census(json_t *json, const census_t *census)
 {
     put_open(json, 1, "memory", "{");
+    put_number(json, 2, "live", (int64_t)census->total.live_bytes);
+    put_number(json, 2, "in_pages", (int64_t)census->total.page_bytes);
+    put_number(json, 2, "committed", (int64_t)census->committed_bytes);
     put_number(json, 2, "free", (int64_t)census->free_bytes);
-    put_number(json, 2, "not_yet_purged", (int64_t)census->purgeable_bytes);
+    put_number(json, 2, "purgeable", (int64_t)census->purgeable_bytes);
     put_number(json, 2, "metadata", (int64_t)census->metadata_bytes);
+    put_number(json, 2, "returned", (int64_t)census->purged_bytes);
     put_close(json, 1, "}");
     put_open(json, 1, "size_classes", "[");
     for (unsigned i = 0; i <= CLASS_COUNT; i++) {

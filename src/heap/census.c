@@ -199,6 +199,12 @@ mi__census_take_part(census_t *census, const census_scope_t *scope)
     add_up(census);
 }
 
+size_t
+mi__census_metadata_bytes(void)
+{
+    return mi__region_metadata_bytes() + mi__meta_bytes();
+}
+
 void
 mi__census_take(census_t *census)
 {
@@ -217,5 +223,5 @@ mi__census_take(census_t *census)
     census->reserved_bytes = mi__region_reserved_bytes();
     census->committed_bytes = mi__region_committed_bytes();
     census->purged_bytes = mi__purge_total();
-    census->metadata_bytes = mi__region_metadata_bytes() + mi__meta_bytes();
+    census->metadata_bytes = mi__census_metadata_bytes();
 }

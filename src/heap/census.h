@@ -43,6 +43,9 @@ typedef struct census_t {
 
 void mi__census_take(census_t *census);
 
+// Its metadata_bytes, without a walk.
+size_t mi__census_metadata_bytes(void);
+
 // A part of the process: what all of the fields that are not NULL name.
 typedef struct census_scope_t {
     const thread_heap_t *thread_heap;

@@ -187,6 +187,66 @@ test_agrees_to_the_block(void)
     }
 }
 
+// ---- memory
+
+static mi_memory_t
+memory_now(void)
+{
+    mi_memory_t memory;
+    mi_memory_get(&memory, sizeof memory);
+    return memory;
+}
+
+static void
+test_memory(void)
+{
+    enum { BLOCKS = 1000, BYTES = 40000 };
+    static char *blocks[BLOCKS];
+    const size_t all = (size_t)BLOCKS * BYTES;
+    mi_collect(true);
+    mi_memory_t before = memory_now();
+    size_t live = mi_memory_live();
+    EXPECT(before.purgeable == 0 && before.resident > 0 && before.metadata > 0);
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = (char *)mi_malloc(BYTES);
+        memset(blocks[i], 1, BYTES);
+    }
+    mi_memory_t full = memory_now();
+    size_t usable = BLOCKS * mi_usable_size(blocks[0]);
+    EXPECT(mi_memory_live() - live == usable && usable >= all);
+    EXPECT(full.in_pages - before.in_pages >= usable && full.in_pages - before.in_pages < usable * 9 / 8);
+    EXPECT(full.resident - before.resident > all * 9 / 10 || API_SANITIZED);
+    EXPECT(full.committed >= full.in_pages + full.purgeable);
+    for (int i = 0; i < BLOCKS; i++) {
+        mi_free(blocks[i]);
+    }
+    // What was in pages is purgeable, or was given back.
+    mi_memory_t freed = memory_now();
+    EXPECT(mi_memory_live() == live);
+    EXPECT(freed.in_pages < before.in_pages + 2 * 1024 * 1024);
+    EXPECT(freed.in_pages + freed.purgeable + (freed.returned - full.returned) ==
+           full.in_pages + full.purgeable);
+    mi_collect(true);
+    mi_memory_t after = memory_now();
+    EXPECT(after.purgeable == 0 && after.returned - full.returned >= usable);
+    EXPECT(after.resident + all * 9 / 10 < full.resident || API_SANITIZED);
+    EXPECT(after.committed == full.committed && after.metadata == full.metadata);
+    mi_stats_t_decl(stats);
+    EXPECT(mi_stats_get(&stats) && (size_t)stats.committed.current == after.committed);
+    EXPECT((size_t)stats.page_committed.current == after.in_pages);
+    // Of another version: less, or more than is known.
+    struct {
+        mi_memory_t known;
+        size_t more;
+    } longer;
+    memset(&longer, 1, sizeof longer);
+    mi_memory_get(&longer.known, sizeof longer);
+    EXPECT(longer.known.committed == after.committed && longer.more == 0);
+    memset(&longer, 1, sizeof longer);
+    mi_memory_get(&longer.known, sizeof(size_t));
+    EXPECT(longer.known.resident > 0 && is_all(&longer.known.committed, sizeof(size_t), 1));
+}
+
 // ---- resets
 
 static void
@@ -289,6 +349,7 @@ main(void)
     test_header();
     test_bins();
     test_agrees_to_the_block();
+    test_memory();
     test_reset();
     test_json();
     test_prints();

@@ -30,6 +30,12 @@ assert sum(c["live_bytes"] for c in classes) == stats["malloc_requested"]["curre
 assert sum(c["pages"] for c in classes) == stats["pages"]["current"]
 assert stats["malloc_normal_count"] == sum(c["allocated"] for c in classes if c["block_size"])
 assert stats["reserved"]["current"] >= stats["committed"]["current"] >= stats["page_committed"]["current"]
+memory = stats["memory"]
+assert list(memory) == ["live", "in_pages", "committed", "free", "purgeable", "metadata", "returned"]
+assert memory["live"] == stats["malloc_requested"]["current"]
+assert memory["in_pages"] == stats["page_committed"]["current"]
+assert memory["committed"] == stats["committed"]["current"] >= memory["in_pages"] + memory["free"]
+assert memory["free"] >= memory["purgeable"] and memory["metadata"] > 0
 assert stats["threads"] == {"total": 1, "peak": 1, "current": 1}
 print(len(stats), "members,", sum(c["live"] for c in classes), "live blocks")
 END

@@ -143,8 +143,7 @@ figures_stand_beside_their_names(void **state)
         strstr(line_of("address space"), "address space                1.0 GiB        elapsed time"));
     assert_non_null(strstr(line_of("committed"), "committed                    8.0 MiB        user time"));
     assert_non_null(strstr(line_of("free in it"), "free in it                   2.0 MiB        system time"));
-    assert_non_null(
-        strstr(line_of("not yet purged"), "not yet purged               1.0 MiB        resident"));
+    assert_non_null(strstr(line_of("purgeable"), "purgeable                    1.0 MiB        resident"));
     assert_non_null(strstr(line_of("purged"), "purged                       3.0 MiB        peak resident"));
     assert_non_null(strstr(line_of("metadata"), "metadata                     1.5 KiB        page faults"));
     assert_string_equal(line_of("threads now"),

@@ -37,7 +37,13 @@ some_figures(void **state)
         census.classes[i].block_size = sizeclass_block_size(i);
     }
     census.classes[CLASS_COUNT] = (census_class_t){.allocated = UINT64_MAX, .live = 3};
-    census.free_bytes = 777;
+    census.total.live_bytes = 771;
+    census.total.page_bytes = 772;
+    census.committed_bytes = 773;
+    census.free_bytes = 774;
+    census.purgeable_bytes = 775;
+    census.metadata_bytes = 776;
+    census.purged_bytes = 777;
     return 0;
 }
 
@@ -122,7 +128,13 @@ the_census_adds_what_has_no_place_elsewhere(void **state)
 {
     (void)state;
     assert_non_null(mi__stats_json(&stats, &census, sizeof text, text));
-    assert_true(has("\"free\": 777,"));
+    static const char *const memory[] = {"live",      "in_pages", "committed", "free",
+                                         "purgeable", "metadata", "returned"};
+    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
+        char member[64];
+        snprintf(member, sizeof member, "\"%s\": %zu%s", memory[i], 771 + i, i < 6 ? "," : "\n");
+        assert_true(has(member));
+    }
     assert_true(has("{\"block_size\": 0, \"allocated\": 18446744073709551615, \"live\": 3, "));
     size_t rows = 0;
     for (const char *at = strstr(text, "\"size_classes\""); (at = strstr(at, "\"live\":")) != NULL; at++) {
