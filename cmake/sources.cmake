@@ -42,6 +42,7 @@ set(MI_SOURCES_COMMON
   src/front/override.c
   src/front/posix.c
   src/front/report.c
+  src/front/stack.c
   src/front/stats.c
   src/front/stats_api.c
   src/front/stats_json.c
@@ -92,6 +93,10 @@ foreach(path src/arena/region.c src/front/tally.c src/front/report.c)
   list(APPEND MI_SOURCES ${path})
 endforeach()
 
-foreach(list MI_SOURCES MI_SOURCES_TRACK MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
+# Between an allocation's entry and what looks at its stack: these keep frame pointers.
+set(MI_SOURCES_FRAMES ${MI_SOURCES})
+list(FILTER MI_SOURCES_FRAMES INCLUDE REGEX "src/(alloc/|front/|heap/samples)")
+
+foreach(list MI_SOURCES MI_SOURCES_FRAMES MI_SOURCES_TRACK MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
   list(TRANSFORM ${list} PREPEND "${PROJECT_SOURCE_DIR}/")
 endforeach()

@@ -61,6 +61,26 @@
 #define MI_JUMP_TO return
 #endif
 
+// Whether a frame pointer leads to the caller's, followed by a return address.
+#if defined(__x86_64__) || defined(__aarch64__)
+enum { FRAME_POINTERS = 1 };
+#else
+enum { FRAME_POINTERS = 0 };
+#endif
+
+// A return address as it is on the stack, less what the processor signed it with.
+static inline uintptr_t
+code_address(uintptr_t pc)
+{
+#if defined(__aarch64__)
+    register uintptr_t link __asm__("x30") = pc;
+    __asm__("hint #7" : "+r"(link)); // xpaclri
+    return link;
+#else
+    return pc;
+#endif
+}
+
 // A hint to the processor inside a loop that waits for another thread.
 static inline void
 cpu_relax(void)

@@ -128,6 +128,17 @@ os_place_t mi__os_place(const void *p, char *name, size_t size);
 // it was purged. False also where the system does not tell. Slow.
 bool mi__os_is_private(const void *start, size_t size);
 
+// Where the calling thread's own stack lies: that of its thread, not one that it is on just now. False
+// where the system does not tell. Slow.
+bool mi__os_stack_limits(uintptr_t *low, uintptr_t *high);
+
+// Whether the word at `p` can be read; asks the system. Async-signal-safe.
+bool mi__os_is_readable(const void *p);
+
+// The file that an address of code lies in, and how far behind the file's first mapping: what addr2line
+// takes. False, and `name` is "", when it is in no file. Async-signal-safe; slow.
+bool mi__os_module(uintptr_t address, char *name, size_t size, uintptr_t *offset);
+
 // Maps `size` bytes in huge pages of 2^page_log2 bytes each, of which `size` is a multiple: accessible
 // and zero, near to the NUMA node `node` where that is not negative and the node has room. NULL when
 // the system has not as many such pages. Given back by mi__os_unreserve, page by page.

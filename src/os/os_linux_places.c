@@ -14,8 +14,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+// The system keeps so much below the first thread's stack free of other mappings.
+static const uintptr_t MAIN_STACK_ROOM = 128 << 20;
 
 typedef struct reader_t {
     int fd;
@@ -52,6 +57,7 @@ read_hex(reader_t *reader)
 typedef struct mapping_t {
     uintptr_t start;
     uintptr_t end;
+    uintptr_t file_offset;
     bool shared;
     bool has_path; // a name that starts with '/': also memory that processes share
     bool of_file;  // also without a name behind a file's: the zeroed static data of a program looks like that
@@ -69,8 +75,10 @@ read_mapping(reader_t *reader, mapping_t *mapping, char *name, size_t size)
     (void)read_char(reader);
     (void)read_char(reader);
     mapping->shared = read_char(reader) == 's';
+    (void)read_char(reader);
+    mapping->file_offset = read_hex(reader);
     char c = read_char(reader);
-    for (int spaces = 0; c != 0 && c != '\n' && (spaces < 4 || c == ' '); c = read_char(reader)) {
+    for (int spaces = 0; c != 0 && c != '\n' && (spaces < 2 || c == ' '); c = read_char(reader)) {
         spaces += c == ' ';
     }
     bool has_name = c != 0 && c != '\n';
@@ -162,4 +170,71 @@ mi__os_is_private(const void *start, size_t size)
     }
     errno = saved;
     return at >= end;
+}
+
+bool
+mi__os_module(uintptr_t address, char *name, size_t size, uintptr_t *offset)
+{
+    int saved = errno;
+    reader_t reader;
+    mapping_t mapping = {0};
+    bool found = false;
+    uintptr_t first = 0; // where the file began to be mapped
+    name[0] = 0;
+    if (open_maps(&reader)) {
+        while (!found && read_mapping(&reader, &mapping, name, size)) {
+            if (mapping.file_offset == 0 && mapping.has_path) {
+                first = mapping.start;
+            }
+            found = address >= mapping.start && address < mapping.end && mapping.has_path;
+        }
+        syscall(SYS_close, reader.fd);
+    }
+    *offset = address - first;
+    if (!found) {
+        name[0] = 0;
+    }
+    errno = saved;
+    return found;
+}
+
+bool
+mi__os_is_readable(const void *p)
+{
+    int saved = errno;
+    // The system reads the set before it looks at what is to be done with it, which is nothing it knows.
+    bool faults = syscall(SYS_rt_sigprocmask, ~0, p, NULL, sizeof(uint64_t)) != 0 && errno == EFAULT;
+    errno = saved;
+    return p != NULL && !faults;
+}
+
+bool
+mi__os_stack_limits(uintptr_t *low, uintptr_t *high)
+{
+    int saved = errno;
+    bool found = false;
+    if (mi__os_is_main_thread()) {
+        // The program's name is the last of what the system puts on the first stack.
+        uintptr_t page = mi__os_page_size();
+        uintptr_t name = getauxval(AT_EXECFN);
+        *high = (name + page) & ~(page - 1);
+        *low = *high - MAIN_STACK_ROOM;
+        found = name != 0;
+    } else {
+        // Both libcs keep a thread's control block at the high end of its stack.
+        reader_t reader;
+        mapping_t mapping = {0};
+        char name[2];
+        if (open_maps(&reader)) {
+            while (!found && read_mapping(&reader, &mapping, name, sizeof name)) {
+                const void *self = (const void *)pthread_self(); // NOLINT(performance-no-int-to-ptr)
+                found = mapping_has(&mapping, self);
+            }
+            syscall(SYS_close, reader.fd);
+        }
+        *low = mapping.start;
+        *high = mapping.end;
+    }
+    errno = saved;
+    return found;
 }
