@@ -91,12 +91,22 @@ alloc_block(thread_heap_t *heap, size_t size, bool *zero)
     return unlikely(block == NULL) ? mi__alloc_fail(size) : block;
 }
 
+// The shortest way to a singleton, unless it is time for rare work: one that was kept.
+void *
+mi__alloc_slow_large(size_t size, thread_heap_t *heap)
+{
+    uint32_t beat = heap->beat + 1;
+    page_t *page = likely(beat % HEAP_RARE_BEAT != 0) ? thread_heap_take_kept(heap, size) : NULL;
+    if (unlikely(page == NULL)) {
+        return mi__alloc_large(heap, size, SLICE_SIZE, false);
+    }
+    heap->beat = beat;
+    return page->start;
+}
+
 void *
 mi__alloc_slow(size_t size, thread_heap_t *heap)
 {
-    if (unlikely(size > BLOCK_MAX)) {
-        return mi__alloc_large(heap, size, SLICE_SIZE, false);
-    }
     bool zero;
     block_t *block = thread_heap_swap(heap, thread_heap_page(heap, size));
     return likely(block != NULL) ? block : alloc_block(heap, size, &zero);

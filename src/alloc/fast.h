@@ -22,6 +22,7 @@
 // What the straight path hands on: the page that serves has no block at hand, or the size needs a
 // singleton.
 void *mi__alloc_slow(size_t size, thread_heap_t *heap);
+void *mi__alloc_slow_large(size_t size, thread_heap_t *heap);
 void *mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap);
 
 static inline void *
@@ -44,7 +45,7 @@ fast_alloc_in(thread_heap_t *heap, size_t size)
     if (likely(size <= BLOCK_MAX)) {
         return fast_alloc_from(heap, heap->serving[serving_index_large(size)], size);
     }
-    return mi__alloc_slow(size, heap);
+    return mi__alloc_slow_large(size, heap);
 }
 
 static inline void *

@@ -31,6 +31,15 @@ free_singleton(page_t *page, void *p, uintptr_t word)
     }
 }
 
+// The singletons that a thread makes and drops all the time: one that it had kept, and keeps again.
+static inline bool
+free_kept(page_t *page, void *p, uintptr_t word)
+{
+    thread_heap_t *heap = mi__thread_heap;
+    return word == ((uintptr_t)heap | OWNER_SINGLETON) && p == page->start &&
+           thread_heap_keep_again(heap, page);
+}
+
 // A block of a plain page: another thread's, or of a first-class heap of this one.
 static void
 free_plain(thread_heap_t *owner, page_t *page, void *block)
@@ -72,7 +81,7 @@ mi__free_other(void *p, page_t *page, uintptr_t word)
 {
     if ((word & OWNER_FLAGS) == 0 && word != 0) {
         free_plain(page_thread_heap(word), page, p);
-    } else {
+    } else if (!free_kept(page, p, word)) {
         free_flagged(page, p, word);
     }
 }

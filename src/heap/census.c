@@ -23,10 +23,16 @@ is_in(const census_scope_t *scope, const thread_heap_t *owner, const heap_t *hea
            (scope->subproc == NULL || (heap != NULL && scope->subproc == heap->subproc));
 }
 
+static const thread_heap_t *
+owner_of(uintptr_t word)
+{
+    return (word & OWNER_SINGLETON) != 0 ? NULL : page_thread_heap(word);
+}
+
 static bool
 has_page(const census_scope_t *scope, page_t *page)
 {
-    return scope == NULL || is_in(scope, page_thread_heap(page_owner(page)), mi__heap_of_page(page));
+    return scope == NULL || is_in(scope, owner_of(page_owner(page)), mi__heap_of_page(page));
 }
 
 static bool
@@ -51,7 +57,7 @@ count_page(census_t *census, page_t *page, const census_scope_t *scope)
     if (!has_page(scope, page)) {
         return slices;
     }
-    const thread_heap_t *owner = page_thread_heap(word);
+    const thread_heap_t *owner = owner_of(word);
     census->pages_orphaned += owner != NULL && mi__registry_is_orphan(owner);
     census_class_t *row = &census->classes[class];
     row->pages++;

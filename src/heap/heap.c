@@ -21,12 +21,6 @@ static _Atomic(heap_t *) all_heaps;       // [atomic: any thread] but for main o
 static _Atomic(subproc_t *) all_subprocs; // [atomic: any thread] but for the main one
 static _Atomic(uint32_t) slots_taken;
 
-static bool
-is_listing(const heap_t *heap)
-{
-    return heap != &mi__subproc_main.main;
-}
-
 // ---- Singletons
 
 static void
@@ -43,7 +37,7 @@ link_first(heap_t *heap, page_t *page)
 void
 mi__heap_list_singleton(heap_t *heap, page_t *page)
 {
-    if (likely(!is_listing(heap))) {
+    if (likely(!heap_is_listing(heap))) {
         return;
     }
     spin_lock(&heap->lock);

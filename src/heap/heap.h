@@ -101,6 +101,13 @@ heap_is_main(const heap_t *heap)
     return heap == &heap->subproc->main;
 }
 
+// All but malloc's own, which never ends, list their singletons.
+static inline bool
+heap_is_listing(const heap_t *heap)
+{
+    return heap != &mi__subproc_main.main;
+}
+
 // Where a thread heap's pages are to lie.
 static inline region_t *
 mi__heap_region(const thread_heap_t *thread_heap)

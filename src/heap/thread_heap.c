@@ -18,8 +18,7 @@
 #include "page/trim.h"
 
 enum {
-    SINGLETON_BEATS = 16, // a singleton weighs as much as this many refills
-    KEPT_SLICES_MAX = 16, // larger singletons are released at once (1 MiB)
+    SINGLETON_BEATS = 16, // a singleton that was not kept weighs as much as this many refills
 };
 
 const page_t mi__page_none = {0};
@@ -206,19 +205,31 @@ behind_stand_in(thread_heap_t *heap, unsigned class, page_t *serving)
                                                            : serving;
 }
 
+// Lets go of what is kept and was not used since the last time; `all`: of the rest as well.
 static void
-release_kept(thread_heap_t *heap)
+release_kept(thread_heap_t *heap, bool all)
 {
-    if (heap->kept != NULL) {
-        mi__page_release(heap->kept);
-        heap->kept = NULL;
+    uint32_t slices = 0;
+    uint32_t sizes = 0;
+    for (uint32_t i = 1; i <= KEPT_MAX; i++) {
+        page_t *page = heap->kept[i];
+        if (page != NULL && (all || (page->flags & PAGE_IDLE) != 0)) {
+            heap->kept[i] = NULL;
+            mi__page_release(page);
+        } else if (page != NULL) {
+            page_set_flag(page, PAGE_IDLE);
+            slices += i;
+            sizes |= UINT32_C(1) << i;
+        }
     }
+    heap->kept_slices = slices;
+    heap->kept_sizes = sizes;
 }
 
 void
 mi__thread_heap_collect(thread_heap_t *heap)
 {
-    release_kept(heap);
+    release_kept(heap, true);
     mi__held_flush(heap);
     mi__thread_heap_drain(heap);
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
@@ -308,7 +319,7 @@ wipe_queue(page_queue_t *queue)
 void
 mi__thread_heap_wipe(thread_heap_t *heap, thread_heap_t *to)
 {
-    ASSERT(heap->held == NULL && heap->kept == NULL);
+    ASSERT(heap->held == NULL && heap->kept_slices == 0);
     // What came home lies in pages that go as well.
     (void)mi__remote_drain(&heap->owner);
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
@@ -416,10 +427,7 @@ ready_page(thread_heap_t *heap, unsigned class, page_t *serving)
 static void
 rare_work(thread_heap_t *main)
 {
-    if (main->kept_idle) {
-        release_kept(main);
-    }
-    main->kept_idle = true;
+    release_kept(main, false);
     mi__thread_heap_drain(main);
     if (unlikely(main->siblings != NULL)) {
         mi__siblings_drain(main);
@@ -490,20 +498,17 @@ mi__thread_heap_singleton(thread_heap_t *heap, size_t size, size_t align, bool *
     if (unlikely(heap == NULL)) {
         return NULL;
     }
-    size_t slices = divide_up(size, SLICE_SIZE);
-    page_t *page = heap->kept;
-    if (page != NULL && page->slices == slices && align <= SLICE_SIZE) {
-        heap->kept = NULL;
-        mi__page_reuse_singleton(page);
+    page_t *page = align <= SLICE_SIZE ? thread_heap_take_kept(heap, size) : NULL;
+    if (page != NULL) {
         *zero = false;
-    } else {
-        mi__slices_prefer_node(mi__heap_node(heap));
-        page = mi__page_new_singleton(size, align, mi__heap_region(heap), zero);
-        if (page == NULL) {
-            return NULL;
-        }
-        heap->kept_slices = slices;
+        return page;
     }
+    mi__slices_prefer_node(mi__heap_node(heap));
+    page = mi__page_new_singleton(size, align, mi__heap_region(heap), zero);
+    if (page == NULL) {
+        return NULL;
+    }
+    heap->kept_sizes |= page->slices <= KEPT_MAX ? UINT32_C(1) << page->slices : 0;
     mi__heap_list_singleton(atomic_get_relaxed(&heap->heap), page);
     OWNER_SET(heap->singletons, heap->singletons + 1);
     OWNER_SET(heap->singleton_bytes, heap->singleton_bytes + (page->slices << SLICE_SHIFT));
@@ -521,12 +526,13 @@ is_in_exclusive_region(const page_t *page)
 void
 mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page)
 {
-    if (thread_heap_is_none(heap) || page->slices != heap->kept_slices || page->slices > KEPT_SLICES_MAX ||
+    size_t slices = page->slices;
+    bool wanted = slices <= KEPT_MAX - (size_t)heap->kept_slices && (heap->kept_sizes >> slices & 1) != 0;
+    if (!wanted || heap->kept[slices] != NULL || heap_is_listing(atomic_get_relaxed(&heap->heap)) ||
         is_in_exclusive_region(page)) {
         mi__page_release(page);
         return;
     }
-    release_kept(heap);
-    heap->kept = page;
-    heap->kept_idle = false;
+    heap->kept[slices] = page;
+    heap->kept_slices += (uint32_t)slices;
 }

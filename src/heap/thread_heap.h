@@ -40,6 +40,7 @@ enum {
     SERVING_LARGE = SMALL_GRANULES + 1 - CLASS_AFTER_SMALL, // + class
     SERVING_COUNT = SERVING_LARGE + CLASS_COUNT,
     HEAP_RARE_BEAT = 256, // slow-path calls between two rounds of rare work
+    KEPT_MAX = 16,        // slices in all retired singletons that a thread keeps (1 MiB)
 };
 
 typedef struct page_queue_t {
@@ -72,12 +73,12 @@ typedef struct thread_heap_t {
     uint64_t granted[CLASS_COUNT];
     uint64_t pages_made[CLASS_COUNT];   // since the start
     uint32_t places[CLASS_COUNT];       // of the page that was released last (mi__slices_place)
-    page_t *kept;                       // a retired singleton, for the next one of its size; or NULL
-    size_t kept_slices;                 // slices of the singleton made last: what is worth keeping
+    page_t *kept[KEPT_MAX + 1];         // retired singletons, by slices, for the next ones; or NULL
     uint64_t singletons;                // singletons handed out since the start
     uint64_t singleton_bytes;           // and their bytes
     struct held_t *held;                // foreign blocks; NULL until the first
-    bool kept_idle;                     // nothing was kept since the last rare work
+    uint32_t kept_slices;               // about so many in all that are kept, or out and have room there
+    uint32_t kept_sizes;                // a bit for each size made lately: what is worth keeping
     uint32_t beat;                      // slow-path calls
     uint32_t emptied;                   // pages that became empty …
     uint32_t emptied_beat;              // … since this slow-path call
@@ -148,7 +149,7 @@ MI_NODISCARD block_t *mi__thread_heap_alloc(thread_heap_t *heap, size_t size, bo
 MI_NODISCARD page_t *mi__thread_heap_singleton(thread_heap_t *heap, size_t size, size_t align, bool *zero);
 
 // Takes back a singleton that the thread has retired: it is released, or kept by the thread's main
-// `heap` when it is of the size that this one made last. Works for the heap of threads that have
+// `heap` when this one made singletons of its size lately. Works for the heap of threads that have
 // none, too.
 void mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page);
 
@@ -224,6 +225,37 @@ thread_heap_swap(thread_heap_t *heap, page_t *page)
     heap->beat++;
     thread_heap_grant(heap, page->class, page_swap(page));
     return page_pop(page, block);
+}
+
+// A singleton for `size` that `heap` has kept, handed out and counted, with the heap's mark in its owner
+// word; NULL when there is none.
+static inline page_t *
+thread_heap_take_kept(thread_heap_t *heap, size_t size)
+{
+    size_t slices = (size + SLICE_SIZE - 1) >> SLICE_SHIFT; // 0 when that overflows: nothing is kept there
+    page_t *page = likely(slices <= KEPT_MAX) ? heap->kept[slices] : NULL;
+    if (unlikely(page == NULL)) {
+        return NULL;
+    }
+    heap->kept[slices] = NULL;
+    page_reuse_singleton(page, (uintptr_t)heap);
+    OWNER_SET(heap->singletons, heap->singletons + 1);
+    OWNER_SET(heap->singleton_bytes, heap->singleton_bytes + (slices << SLICE_SHIFT));
+    return page;
+}
+
+// Takes one back that has the heap's mark, and thus its room; false when there is another of its size by
+// now, or it is too large.
+static inline bool
+thread_heap_keep_again(thread_heap_t *heap, page_t *page)
+{
+    size_t slices = page->slices;
+    if (unlikely(slices > KEPT_MAX || heap->kept[slices] != NULL)) {
+        return false;
+    }
+    page_rest_singleton(page);
+    heap->kept[slices] = page;
+    return true;
 }
 
 // The page that serves `class`, mi__page_none when there is none; and sets it.

@@ -157,14 +157,6 @@ mi__page_retire_singleton(page_t *page)
     return true;
 }
 
-void
-mi__page_reuse_singleton(page_t *page)
-{
-    OWNER_SET(page->used, 1);
-    OWNER_SET(page->flags, 0);
-    set_owner(page, OWNER_SINGLETON);
-}
-
 // A page fault for every OS page that is touched costs ten times what clearing it does. But who
 // touches little of a block will do so again, and clearing would make all of it resident.
 static bool

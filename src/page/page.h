@@ -30,7 +30,8 @@ enum {
     OWNER_REDIRECT = 1,  // an inner slice: the rest of the word is the head descriptor
     OWNER_FULL = 2,      // not in its class's queue: the next free must put it there
     OWNER_INTERIOR = 4,  // blocks were handed out by an address inside of them
-    OWNER_SINGLETON = 8, // one block, no owner: whoever frees it releases it
+    OWNER_SINGLETON = 8, // one block, no owner: whoever frees it releases it. The address, if there is
+                         // one, is of the thread heap that had kept it
     OWNER_FLAGS = 15,
 };
 
@@ -42,6 +43,7 @@ enum {
     PAGE_QUEUED = 16,    // in its owner's queue
     PAGE_EMPTIED = 32,   // a singleton whose memory has been moved away: it reads as zero
     PAGE_HOLES = 64,     // has bits in `holes`
+    PAGE_IDLE = 128,     // a singleton that was kept when rare work came by
 };
 
 enum { HOLES_MAX = 128 }; // bits of page_t.holes
@@ -100,7 +102,6 @@ void mi__page_discard(page_t *page);
 // Takes a singleton out of use, from any thread; its slices stay claimed until it is released, or
 // used again. False when another thread was faster, that is, on a double free.
 MI_NODISCARD bool mi__page_retire_singleton(page_t *page);
-void mi__page_reuse_singleton(page_t *page);
 
 // Makes a fresh singleton all zero from the byte `from` on, in the way that costs less: large ones by
 // giving their memory back to the system, since much of what is asked for zeroed is never touched.
@@ -206,6 +207,23 @@ static inline void
 page_clear_owner_flag(page_t *page, unsigned flag)
 {
     atomic_set_relaxed(&page->owner, page_owner(page) & ~(uintptr_t)flag);
+}
+
+// A singleton that `keeper` has kept goes out again with its mark, and comes back: without the swap of
+// mi__page_retire_singleton, which two threads that free the same block at the same time would need.
+static inline void
+page_reuse_singleton(page_t *page, uintptr_t keeper)
+{
+    OWNER_SET(page->used, 1);
+    OWNER_SET(page->flags, 0);
+    atomic_set_relaxed(&page->owner, keeper | OWNER_SINGLETON);
+}
+
+static inline void
+page_rest_singleton(page_t *page)
+{
+    OWNER_SET(page->used, 0);
+    atomic_set_relaxed(&page->owner, 0);
 }
 
 // Takes `block`, the first of `free`.

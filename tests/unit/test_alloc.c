@@ -178,7 +178,8 @@ fresh_zeroed_memory_is_not_touched(void)
 static void *
 slow(size_t size)
 {
-    return mi__alloc_slow(size, mi__thread_heap);
+    return size > BLOCK_MAX ? mi__alloc_slow_large(size, mi__thread_heap)
+                            : mi__alloc_slow(size, mi__thread_heap);
 }
 
 static void *

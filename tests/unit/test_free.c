@@ -376,6 +376,13 @@ a_large_block_is_freed_once(void)
     check_healthy();
 }
 
+static void *
+free_in_thread(void *p)
+{
+    mi__free(p);
+    return NULL;
+}
+
 static char *contested;
 static pthread_barrier_t barrier;
 
@@ -422,6 +429,51 @@ of_two_frees_at_once_one_is_reported(void)
     for (int i = 0; i < 2; i++) {
         check(pthread_join(threads[i], NULL) == 0);
     }
+    check_equal(slices_in_use(), 0);
+}
+
+static void
+a_large_block_that_was_kept_is_freed_once(void)
+{
+    start();
+    for (int i = 0; i < 3 * HEAP_RARE_BEAT; i++) {
+        char *p = mi__alloc(200000);
+        p[0] = 1;
+        mi__free(p);
+    }
+    char *p = mi__alloc(200000);
+    check_equal(page_owner(mi__page_of(p)), (uintptr_t)mi__thread_heap | OWNER_SINGLETON);
+    mi__free(p + 1000);
+    check_equal(misuses.count, 1);
+    check(misuses.kind == MISUSE_FREE_INTERIOR && misuses.p == p + 1000);
+    mi__free(p);
+    mi__free(p);
+    check_equal(misuses.count, 2);
+    check(misuses.kind == MISUSE_FREE_NO_BLOCK && misuses.p == p);
+    check(mi__alloc(200000) == p);
+    char *other = mi__alloc(200000);
+    check(other != p);
+    mi__free(other);
+    mi__free(p);
+    check_equal(misuses.count, 2);
+    (void)mi__collect(true);
+    check_equal(slices_in_use(), 0);
+}
+
+// Another thread frees what this one had kept: it is no more this one's.
+static void
+a_large_block_that_was_kept_is_freed_elsewhere(void)
+{
+    start();
+    mi__free(mi__alloc(200000));
+    char *p = mi__alloc(200000);
+    pthread_t thread;
+    check(pthread_create(&thread, NULL, free_in_thread, p) == 0);
+    check(pthread_join(thread, NULL) == 0);
+    mi__free(p);
+    check_equal(misuses.count, 1);
+    check(mi__thread_heap->kept[divide_up(200000, SLICE_SIZE)] == NULL);
+    (void)mi__collect(true);
     check_equal(slices_in_use(), 0);
 }
 
@@ -480,6 +532,8 @@ main(void)
         fresh_test(addresses_inside_a_large_block_are_reported),
         fresh_test(a_large_block_is_freed_once),
         fresh_test(of_two_frees_at_once_one_is_reported),
+        fresh_test(a_large_block_that_was_kept_is_freed_once),
+        fresh_test(a_large_block_that_was_kept_is_freed_elsewhere),
         fresh_test(a_block_of_a_page_that_is_gone),
         fresh_test(misuse_does_not_spoil_the_figures),
     };

@@ -563,6 +563,12 @@ give_back(page_t *page)
     mi__thread_heap_return_singleton(mi__thread_heap, page);
 }
 
+static page_t *
+kept(size_t size)
+{
+    return mi__thread_heap->kept[divide_up(size, SLICE_SIZE)];
+}
+
 static void
 singletons_are_counted(void)
 {
@@ -579,19 +585,78 @@ a_singleton_is_kept_for_the_next_of_its_size(void)
     thread_heap_t *heap = start();
     page_t *page = singleton(100000);
     give_back(page);
-    check(heap->kept == page);
+    check(kept(100000) == page);
     // Nobody sees a block in it meanwhile, and a second free finds none.
     check(mi__page_of(page->start) == NULL);
     check(!mi__page_retire_singleton(page));
+    // One of each size.
     page_t *larger = singleton(300000);
-    check(larger != page && heap->kept == page);
+    check(larger != page);
     give_back(larger);
-    check(heap->kept == larger);
+    check(kept(300000) == larger && kept(100000) == page);
+    check_equal(heap->kept_slices, page->slices + larger->slices);
     check(singleton(300000) == larger);
-    check(heap->kept == NULL && mi__page_of(larger->start) == larger);
+    check(kept(300000) == NULL && mi__page_of(larger->start) == larger);
     give_back(larger);
     mi__thread_heap_collect(heap);
-    check(heap->kept == NULL);
+    check(kept(300000) == NULL && kept(100000) == NULL);
+    check_equal(heap->kept_slices, 0);
+    check(!mi__page_retire_singleton(page) && !mi__page_retire_singleton(larger));
+}
+
+static void
+what_was_kept_comes_back_by_its_mark(void)
+{
+    thread_heap_t *heap = start();
+    give_back(singleton(100000));
+    page_t *page = singleton(100000);
+    check_equal(page_owner(page), (uintptr_t)heap | OWNER_SINGLETON);
+    // Another of its size took its place meanwhile.
+    page_t *other = singleton(100000);
+    check(other != page);
+    check_equal(page_owner(other), OWNER_SINGLETON);
+    give_back(other);
+    heap->kept_slices = 0; // room is not what keeps it out
+    check(kept(100000) == other && !thread_heap_keep_again(heap, page));
+    check(mi__page_of(page->start) == page);
+    check(singleton(100000) == other);
+    check(thread_heap_keep_again(heap, page));
+    check(kept(100000) == page && mi__page_of(page->start) == NULL);
+    check(!mi__page_retire_singleton(page));
+    // Grown beyond what is kept.
+    mi__thread_heap_collect(heap);
+    give_back(singleton((size_t)1 << 20));
+    page = singleton((size_t)1 << 20);
+    bool zero;
+    check(mi__page_resize_singleton(page, KEPT_MAX + 1, &zero));
+    check(page->slices == KEPT_MAX + 1);
+    check(!thread_heap_keep_again(heap, page));
+    check_equal(page_owner(page), (uintptr_t)heap | OWNER_SINGLETON);
+    give_back(page);
+    give_back(other);
+}
+
+static void
+all_that_is_kept_is_bounded(void)
+{
+    thread_heap_t *heap = start();
+    page_t *pages[KEPT_MAX + 1];
+    for (size_t i = 2; i <= KEPT_MAX; i++) {
+        pages[i] = singleton(i * SLICE_SIZE);
+    }
+    size_t slices = 0;
+    for (size_t i = 2; i <= KEPT_MAX; i++) {
+        give_back(pages[i]);
+        slices += heap->kept[i] == NULL ? 0 : i;
+    }
+    check_equal(slices, 2 + 3 + 4 + 5);
+    check_equal(slices, heap->kept_slices);
+    // The largest goes only where nothing else is.
+    give_back(singleton(KEPT_MAX * SLICE_SIZE));
+    check(heap->kept[KEPT_MAX] == NULL);
+    mi__thread_heap_collect(heap);
+    give_back(singleton(KEPT_MAX * SLICE_SIZE));
+    check(heap->kept[KEPT_MAX] != NULL);
 }
 
 static void
@@ -600,19 +665,24 @@ other_sizes_and_large_ones_are_not_kept(void)
     thread_heap_t *heap = start();
     page_t *first = singleton(100000);
     page_t *second = singleton(200000);
+    // What came from elsewhere, and what was made long ago.
+    heap->kept_sizes = 0;
     give_back(first);
-    check(heap->kept == NULL);
+    check(kept(100000) == NULL);
     give_back(second);
-    check(heap->kept == second);
+    check(kept(200000) == NULL);
+    second = singleton(200000);
+    give_back(second);
+    check(kept(200000) == second);
     give_back(singleton((size_t)2 << 20));
-    check(heap->kept == second);
+    check_equal(heap->kept_slices, second->slices);
     // Nor does what is kept serve where more alignment is asked, or a thread without a heap keep any.
     bool zero;
     check(mi__thread_heap_singleton(mi__thread_heap, 200000, (size_t)1 << 20, &zero) != second);
     page_t *third = singleton(200000);
     check(mi__page_retire_singleton(third));
     mi__thread_heap_return_singleton((thread_heap_t *)(uintptr_t)&mi__thread_heap_none, third);
-    check(heap->kept == NULL);
+    check(kept(200000) == NULL);
 }
 
 static void
@@ -627,9 +697,10 @@ what_is_kept_stays_while_it_is_used(void)
     }
     // Rare work comes by once, and lets it go when it comes by again.
     take_many(BLOCK_MAX, HEAP_RARE_BEAT);
-    check(heap->kept == page);
+    check(kept(100000) == page);
     take_many(BLOCK_MAX, HEAP_RARE_BEAT);
-    check(heap->kept == NULL);
+    check(kept(100000) == NULL);
+    check_equal(heap->kept_slices, 0);
 }
 
 static unsigned calls;
@@ -737,6 +808,8 @@ main(void)
         fresh_test(blocks_are_counted_exactly),
         fresh_test(singletons_are_counted),
         fresh_test(a_singleton_is_kept_for_the_next_of_its_size),
+        fresh_test(what_was_kept_comes_back_by_its_mark),
+        fresh_test(all_that_is_kept_is_bounded),
         fresh_test(what_is_kept_stays_while_it_is_used),
         fresh_test(other_sizes_and_large_ones_are_not_kept),
         fresh_test(rare_work_has_its_beat),
