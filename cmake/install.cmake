@@ -10,6 +10,11 @@ install(FILES ${MI_HEADERS_PUBLIC} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 if(MI_BUILD_OBJECT)
   install(FILES ${MI_OBJECT_FILES} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
+if(MI_BUILD_SHARED)
+  # Where gdb looks for what belongs to a library: its folder, below a folder of its own.
+  install(FILES ${PROJECT_SOURCE_DIR}/tool/mimalloc-gdb.py
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/gdb/auto-load/${CMAKE_INSTALL_FULL_LIBDIR} RENAME ${MI_GDB_SCRIPT})
+endif()
 # What the target `docs` has made, when it has.
 install(FILES ${PROJECT_BINARY_DIR}/docs/mimalloc.html DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 install(DIRECTORY ${PROJECT_BINARY_DIR}/docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR} OPTIONAL)

@@ -31,6 +31,7 @@ set(MI_SOURCES_COMMON
   src/front/api.c
   src/front/arena_api.c
   src/front/deferred.c
+  src/front/descriptor.c
   src/front/heap_api.c
   src/front/heap_manage.c
   src/front/hook.c
@@ -71,6 +72,7 @@ set(MI_SOURCES_NEW_DELETE
 
 set(MI_HEADERS_PUBLIC
   include/mimalloc.h
+  include/mimalloc-descriptor.h
   include/mimalloc-override.h
   include/mimalloc-new-delete.h
   include/mimalloc-pmr.h

@@ -12,9 +12,9 @@ import re
 import checks
 import gen_options
 
-FOLDERS = ["docs", "src", "include", "rust", "tests", "bench", "examples", "tools", "cmake", ".ci"]
+FOLDERS = ["docs", "src", "include", "rust", "tests", "bench", "examples", "tools", "tool", "cmake", ".ci"]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
-PATH = re.compile(r"(?<![\w./-])((?:docs|src|include|tests|bench|examples|tools|cmake|\.ci)/[\w./*-]*\w)")
+PATH = re.compile(r"(?<![\w./-])((?:docs|src|include|tests|bench|examples|tools?|cmake|\.ci)/[\w./*-]*\w)")
 SOURCE_PATH = re.compile(r"(?<![\w./-])((?:" + "|".join(checks.LAYERS) + r")/\w+\.(?:c|h|cc))\b")
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 VERB = re.compile(r"^\s*make ([a-z][a-z-]*)", re.MULTILINE)

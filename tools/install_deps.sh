@@ -51,6 +51,7 @@ for task in "$@"; do
             need valgrind valgrind
             need musl-tools musl-gcc
             need procps ps
+            need gdb gdb
             need mandoc mandoc
             # The programs that run preloaded.
             need git git

@@ -31,9 +31,8 @@ MI_ALIGNED(64) region_first_t mi__region_first = {.base = (uintptr_t)1 << (8 * s
 
 _Atomic(size_t) mi__region_given_shared;
 
-// A slot is taken by raising `taken`; NULL: not ready yet.
-static _Atomic(region_t *) regions[REGION_MAX];
-static _Atomic(size_t) taken;
+_Atomic(region_t *) mi__region_table[REGION_MAX];
+_Atomic(size_t) mi__region_taken;
 static region_t first_region;
 
 static size_t
@@ -202,9 +201,9 @@ mi__region_init(void)
     OWNER_SET(mi__region_first.descriptors, (uintptr_t)region->descriptors);
     raise_first(least << SLICE_SHIFT);
     track_root(region->base, region->slices << SLICE_SHIFT);
-    atomic_set_relaxed(&taken, 1);
+    atomic_set_relaxed(&mi__region_taken, 1);
     // release: the region's fields; pairs with the acquire in mi__region_at.
-    atomic_set_release(&regions[0], region);
+    atomic_set_release(&mi__region_table[0], region);
     return true;
 }
 
@@ -212,7 +211,7 @@ region_t *
 mi__region_publish(const region_t *fresh)
 {
     // Memory for the copy is never given back: not taken when it is clear that it would not be used.
-    if (atomic_get_relaxed(&taken) >= REGION_MAX || mi__lookup_any(fresh->start, fresh->end)) {
+    if (atomic_get_relaxed(&mi__region_taken) >= REGION_MAX || mi__lookup_any(fresh->start, fresh->end)) {
         return NULL;
     }
     region_t *region = mi__meta_alloc(sizeof *region);
@@ -220,9 +219,9 @@ mi__region_publish(const region_t *fresh)
         return NULL;
     }
     *region = *fresh;
-    size_t slot = atomic_add_relaxed(&taken, 1);
+    size_t slot = atomic_add_relaxed(&mi__region_taken, 1);
     if (slot >= REGION_MAX) {
-        atomic_sub_relaxed(&taken, 1);
+        atomic_sub_relaxed(&mi__region_taken, 1);
         return NULL;
     }
     // Searched before it is claimed from: whoever gets a block of it can free it. A slot whose region
@@ -232,7 +231,7 @@ mi__region_publish(const region_t *fresh)
     }
     track_root(region->base, region->slices << SLICE_SHIFT);
     // release: the region's fields; pairs with the acquire in mi__region_at.
-    atomic_set_release(&regions[slot], region);
+    atomic_set_release(&mi__region_table[slot], region);
     if (region->given && !region->exclusive) {
         atomic_add_relaxed(&mi__region_given_shared, 1);
     }
@@ -270,7 +269,7 @@ mi__region_add(size_t slices, size_t align)
 size_t
 mi__region_count(void)
 {
-    return size_min(atomic_get_relaxed(&taken), REGION_MAX);
+    return size_min(atomic_get_relaxed(&mi__region_taken), REGION_MAX);
 }
 
 region_t *
@@ -280,7 +279,7 @@ mi__region_at(size_t index)
     static region_t none;
     // acquire: the region's fields; pairs with the release in mi__region_init and
     // mi__region_publish.
-    region_t *region = atomic_get_acquire(&regions[index]);
+    region_t *region = atomic_get_acquire(&mi__region_table[index]);
     return likely(region != NULL) ? region : &none;
 }
 

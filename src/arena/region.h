@@ -73,6 +73,11 @@ extern MI_HIDDEN region_first_t mi__region_first;
 // Regions that were handed over and are for everybody.
 extern MI_HIDDEN _Atomic(size_t) mi__region_given_shared;
 
+// All regions, and how many slots are taken by them; NULL: not ready yet. For mi__region_count and
+// mi__region_at, and for tools (front/descriptor.c).
+extern MI_HIDDEN _Atomic(region_t *) mi__region_table[REGION_MAX];
+extern MI_HIDDEN _Atomic(size_t) mi__region_taken;
+
 // Reserves the first region, unless there is one. False when not even the smallest fits into the
 // address space.
 MI_NODISCARD bool mi__region_init(void);

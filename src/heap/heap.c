@@ -15,10 +15,10 @@
 subproc_t mi__subproc_main = {.main = {.subproc = &mi__subproc_main, .live = true}, .live = true};
 
 static spin_t free_lock;
-static heap_t *free_heaps;                // [lock: free_lock]
-static subproc_t *free_subprocs;          // [lock: free_lock]
-static _Atomic(heap_t *) all_heaps;       // [atomic: any thread] but for main ones
-static _Atomic(subproc_t *) all_subprocs; // [atomic: any thread] but for the main one
+static heap_t *free_heaps;              // [lock: free_lock]
+static subproc_t *free_subprocs;        // [lock: free_lock]
+_Atomic(heap_t *) mi__heap_all;         // [atomic: any thread] but for main ones
+_Atomic(subproc_t *) mi__heap_subprocs; // [atomic: any thread] but for the main one
 static _Atomic(uint32_t) slots_taken;
 
 // ---- Singletons
@@ -115,11 +115,11 @@ make_heap(void)
         return NULL;
     }
     heap->slot = slot;
-    heap_t *first = atomic_get_relaxed(&all_heaps);
+    heap_t *first = atomic_get_relaxed(&mi__heap_all);
     do {
         heap->next_made = first;
         // release: the heap's fields; pairs with the acquire in mi__heap_first_made.
-    } while (!atomic_cas_weak_release(&all_heaps, &first, heap));
+    } while (!atomic_cas_weak_release(&mi__heap_all, &first, heap));
     return heap;
 }
 
@@ -163,7 +163,7 @@ heap_t *
 mi__heap_first_made(void)
 {
     // acquire: the heaps' fields; pairs with the release in make_heap.
-    return atomic_get_acquire(&all_heaps);
+    return atomic_get_acquire(&mi__heap_all);
 }
 
 void
@@ -283,11 +283,11 @@ mi__subproc_new(void)
             return NULL;
         }
         subproc->main.subproc = subproc;
-        subproc_t *first = atomic_get_relaxed(&all_subprocs);
+        subproc_t *first = atomic_get_relaxed(&mi__heap_subprocs);
         do {
             subproc->next_made = first;
             // release: the fields; pairs with the acquire in mi__heap_after_fork.
-        } while (!atomic_cas_weak_release(&all_subprocs, &first, subproc));
+        } while (!atomic_cas_weak_release(&mi__heap_subprocs, &first, subproc));
     }
     atomic_set_relaxed(&subproc->live, true);
     atomic_set_relaxed(&subproc->main.live, true);
@@ -415,7 +415,7 @@ mi__heap_after_fork(void)
         renew(heap);
     }
     // acquire: pairs with the release in mi__subproc_new.
-    for (subproc_t *at = atomic_get_acquire(&all_subprocs); at != NULL; at = at->next_made) {
+    for (subproc_t *at = atomic_get_acquire(&mi__heap_subprocs); at != NULL; at = at->next_made) {
         renew(&at->main);
     }
 }

@@ -90,6 +90,11 @@ void mi__heap_unlist_singleton(page_t *page);
 // True for a heap that has been made and not ended. Any heap ever made will do.
 bool mi__heap_is_live(heap_t *heap);
 
+// The first heap and the first subprocess ever made, main ones apart: for mi__heap_first_made, and for tools
+// (front/descriptor.c).
+extern MI_HIDDEN _Atomic(heap_t *) mi__heap_all;
+extern MI_HIDDEN _Atomic(subproc_t *) mi__heap_subprocs;
+
 // All heaps ever made by mi__heap_new, live ones and others: the first, and the one after `heap`;
 // NULL at the end.
 heap_t *mi__heap_first_made(void);

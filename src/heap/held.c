@@ -16,17 +16,6 @@ enum {
     ALL_SHARE = 8,   // all classes together may hold this many times what one may
 };
 
-typedef struct held_list_t {
-    block_t *first;
-    uint32_t count;
-} held_list_t;
-
-typedef struct held_t {
-    held_list_t lists[CLASS_COUNT];
-    page_t *stand_ins[CLASS_COUNT];
-    size_t bytes; // in all lists
-} held_t;
-
 static void
 send_chain(page_t *page, block_t *first, block_t *last)
 {

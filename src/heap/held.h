@@ -16,6 +16,17 @@
 
 #include "heap/thread_heap.h"
 
+typedef struct held_list_t {
+    block_t *first;
+    uint32_t count;
+} held_list_t;
+
+typedef struct held_t {
+    held_list_t lists[CLASS_COUNT];
+    page_t *stand_ins[CLASS_COUNT];
+    size_t bytes; // in all lists
+} held_t;
+
 // Takes a freed block of a page that another thread owns, for the thread's main `heap`. Works for the
 // heap of threads that have none, too.
 void mi__held_free(thread_heap_t *heap, page_t *page, block_t *block);

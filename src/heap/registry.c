@@ -42,7 +42,7 @@ enum {
 };
 
 static _Atomic(uint32_t) start_state;
-static _Atomic(thread_heap_t *) all_heaps;
+_Atomic(thread_heap_t *) mi__registry_all;
 static _Atomic(size_t) heaps_made;
 static _Atomic(size_t) heaps_live;
 static _Atomic(uint64_t) binds;
@@ -207,11 +207,11 @@ make_heap(thread_heap_t *main)
         return NULL;
     }
     mi__thread_heap_init(heap, main);
-    thread_heap_t *first = atomic_get_relaxed(&all_heaps);
+    thread_heap_t *first = atomic_get_relaxed(&mi__registry_all);
     do {
         heap->next_made = first;
         // release: the heap's fields; pairs with the acquire in mi__registry_first.
-    } while (!atomic_cas_weak_release(&all_heaps, &first, heap));
+    } while (!atomic_cas_weak_release(&mi__registry_all, &first, heap));
     return heap;
 }
 
@@ -245,6 +245,7 @@ mi__registry_bind_in(subproc_t *subproc)
             return NULL;
         }
     }
+    atomic_set_relaxed(&heap->thread_id, (uint32_t)mi__os_thread_id());
     atomic_add_relaxed(&heaps_live, 1);
     atomic_add_relaxed(&binds, 1);
     // Bound first: asking for the call at thread exit may itself allocate.
@@ -347,7 +348,10 @@ mi__registry_after_fork(void)
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
         uint32_t state = atomic_get_relaxed(&heap->state);
         bool is_mine = heap->main == mi__thread_heap->main && state == HEAP_LIVE;
-        live += is_mine && heap->main == heap;
+        if (is_mine && heap->main == heap) {
+            live++;
+            atomic_set_relaxed(&heap->thread_id, (uint32_t)mi__os_thread_id());
+        }
         if (!is_mine && state != HEAP_ORPHAN && state != HEAP_VACANT) {
             atomic_set_relaxed(&heap->state, HEAP_DEAD);
         }
@@ -365,7 +369,7 @@ thread_heap_t *
 mi__registry_first(void)
 {
     // acquire: the heaps' fields; pairs with the release in make_heap.
-    return atomic_get_acquire(&all_heaps);
+    return atomic_get_acquire(&mi__registry_all);
 }
 
 void

@@ -57,6 +57,9 @@ void mi__registry_let_go(thread_heap_t *heap);
 // The orphans of one subprocess become those of another.
 void mi__registry_move_orphans(subproc_t *from, subproc_t *to);
 
+// The first of all heaps ever made: for mi__registry_first, and for tools (front/descriptor.c).
+extern MI_HIDDEN _Atomic(thread_heap_t *) mi__registry_all;
+
 // All heaps ever made: the first, and the one after `heap`; NULL at the end.
 thread_heap_t *mi__registry_first(void);
 // Main heaps ever made, and those bound to a thread now.

@@ -57,6 +57,7 @@ typedef struct thread_heap_t {
     // heap itself
     owner_t owner;
     _Atomic(uint32_t) state;                     // heap/registry.c
+    _Atomic(uint32_t) thread_id;                 // of a main one: the thread that it is bound to
     _Atomic(struct thread_heap_t *) next_orphan; // heap/registry.c
     _Atomic(struct heap_t *) heap;               // whose blocks these are; NULL while vacant
     // [constant after init]

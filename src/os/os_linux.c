@@ -99,6 +99,8 @@ mi__os_reserve(size_t size, size_t align)
     if (spare > before) {
         munmap(start + before + size, spare - before);
     }
+    // Debuggers write core files of what is reserved, too, unless they are told not to: a terabyte.
+    madvise(start + before, size, MADV_DONTDUMP);
     errno = saved;
     return start + before;
 }
@@ -135,7 +137,13 @@ bool
 mi__os_commit(void *start, size_t size)
 {
     atomic_add_relaxed(&calls_commit, 1);
-    return set_access(start, size, PROT_READ | PROT_WRITE);
+    if (!set_access(start, size, PROT_READ | PROT_WRITE)) {
+        return false;
+    }
+    int saved = errno;
+    madvise(start, size, MADV_DODUMP);
+    errno = saved;
+    return true;
 }
 
 bool

@@ -103,6 +103,40 @@ the_node_is_one_of_the_nodes(void)
     run_threads(4, ask_for_the_node, args, 1);
 }
 
+// Whether a core file leaves out the mapping that begins at `start`.
+static bool
+is_left_out(const void *start)
+{
+    char line[1024];
+    char flags[] = "VmFlags:";
+    bool here = false;
+    bool out = false;
+    FILE *file = fopen("/proc/self/smaps", "r");
+    check(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        uintptr_t from;
+        uintptr_t to;
+        if (sscanf(line, "%lx-%lx", &from, &to) == 2) {
+            here = from <= (uintptr_t)start && (uintptr_t)start < to;
+        } else if (here && strncmp(line, flags, sizeof flags - 1) == 0) {
+            out = strstr(line, " dd") != NULL;
+        }
+    }
+    check(fclose(file) == 0);
+    return out;
+}
+
+static void
+core_files_hold_what_is_committed(void)
+{
+    char *p = mi__os_reserve(4 * MIB, MIB);
+    check(is_left_out(p) && is_left_out(p + 4 * MIB - 1));
+    errno = ERRNO_MARK;
+    check(mi__os_commit(p, MIB));
+    check_equal(errno, ERRNO_MARK);
+    check(!is_left_out(p) && !is_left_out(p + MIB - 1) && is_left_out(p + MIB));
+}
+
 int
 main(void)
 {
@@ -110,6 +144,7 @@ main(void)
         fresh_test(private_memory_is_told_from_other),
         fresh_test(huge_pages_are_mapped_or_refused),
         fresh_test(the_node_is_one_of_the_nodes),
+        fresh_test(core_files_hold_what_is_committed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
