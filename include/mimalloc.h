@@ -685,7 +685,10 @@ mi_decl_nodiscard mi_decl_export mi_attr_alloc_size2(2, 3)
 void *mi_aligned_offset_recalloc(void *p, size_t newcount, size_t size, size_t alignment,
                                  size_t offset) mi_attr_noexcept;
 
-/* mi_free for callers that know the size they asked for, or the alignment. */
+/*
+ * mi_free for callers that know the size they asked for last, or the alignment. Where the block cannot
+ * have them that is reported, and it is not freed.
+ */
 mi_decl_export void mi_free_size(void *p, size_t size) mi_attr_noexcept;
 mi_decl_export void mi_free_size_aligned(void *p, size_t size, size_t alignment) mi_attr_noexcept;
 mi_decl_export void mi_free_aligned(void *p, size_t alignment) mi_attr_noexcept;

@@ -188,12 +188,8 @@ mi__usable_size(const void *p, const char *call)
     if (track_on()) {
         return mi__tracked_size(p, call);
     }
-    page_t *page = mi__page_of(p);
-    if (unlikely(page == NULL)) {
-        mi__free_report(p, call);
-        return 0;
-    }
-    return mi__page_usable(page, p);
+    page_t *page = mi__free_page_of(p, call);
+    return unlikely(page == NULL) ? 0 : mi__page_usable(page, p);
 }
 
 size_t

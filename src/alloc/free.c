@@ -10,6 +10,7 @@
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "arena/purge.h"
+#include "base/bits.h"
 #include "base/check.h"
 #include "base/hooks.h"
 #include "heap/heap.h"
@@ -17,12 +18,36 @@
 
 enum { GOING_DOWN = 32 }; // pages emptied by a thread without a slow-path malloc between
 
+// Off the straight path there is time to look: a block begins at `p`, or blocks of the page may be known by
+// addresses inside of them.
+static bool
+may_be_block(page_t *page, const void *p, uintptr_t word, const char *call)
+{
+    if (likely(page_is_start(page, p) || (word & OWNER_INTERIOR) != 0)) {
+        return true;
+    }
+    mi__hooks.misuse(MISUSE_FREE_INTERIOR, call, p);
+    return false;
+}
+
+page_t *
+mi__free_page_of(const void *p, const char *call)
+{
+    page_t *page = mi__page_of(p);
+    if (unlikely(page == NULL)) {
+        mi__free_report(p, call);
+        return NULL;
+    }
+    return may_be_block(page, p, page_owner(page), call) ? page : NULL;
+}
+
 static void
 free_singleton(page_t *page, void *p, uintptr_t word)
 {
-    if (unlikely(p != page->start && (word & OWNER_INTERIOR) == 0)) {
-        mi__hooks.misuse(MISUSE_FREE_INTERIOR, "free", p);
-    } else if (unlikely(!mi__page_retire_singleton(page))) {
+    if (unlikely(!may_be_block(page, p, word, "free"))) {
+        return;
+    }
+    if (unlikely(!mi__page_retire_singleton(page))) {
         mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", p);
     } else {
         mi__heap_unlist_singleton(page);
@@ -56,8 +81,14 @@ static void
 free_block(page_t *page, void *p, uintptr_t word)
 {
     thread_heap_t *owner = page_thread_heap(word);
-    void *block = (word & OWNER_INTERIOR) != 0 ? mi__page_block_of(page, p) : p;
-    if ((word & OWNER_FULL) != 0 && thread_heap_is_mine(owner)) {
+    void *block = p;
+    if (unlikely((word & OWNER_INTERIOR) != 0)) {
+        block = mi__page_block_of(page, p);
+    } else if (unlikely(!page_is_start(page, p))) {
+        mi__hooks.misuse(MISUSE_FREE_INTERIOR, "free", p);
+        return;
+    }
+    if ((word & OWNER_FULL) != 0 && (owner == mi__thread_heap || thread_heap_is_mine(owner))) {
         mi__thread_heap_free_full(owner, page, block);
     } else {
         free_plain(owner, page, block);
@@ -80,7 +111,9 @@ void
 mi__free_other(void *p, page_t *page, uintptr_t word)
 {
     if ((word & OWNER_FLAGS) == 0 && word != 0) {
-        free_plain(page_thread_heap(word), page, p);
+        if (may_be_block(page, p, word, "free")) {
+            free_plain(page_thread_heap(word), page, p);
+        }
     } else if (!free_kept(page, p, word)) {
         free_flagged(page, p, word);
     }
@@ -132,10 +165,31 @@ mi__free(void *p)
     fast_free(p);
 }
 
+// False when the block can't have been allocated with this size and alignment. A smaller size may have come
+// with realloc, which leaves a block where it is while half of it is used.
+static bool
+is_as_said(const void *p, size_t size, size_t align)
+{
+    page_t *page = mi__page_of(p);
+    if (page == NULL || (page_owner(page) & OWNER_INTERIOR) != 0) {
+        return true; // free says more, or the block begins elsewhere
+    }
+    if (((uintptr_t)p & (size_max(align, 1) - 1)) != 0) {
+        return false;
+    }
+    bool is_single = page->block_size == 0;
+    size_t bytes = is_single ? page->slices << SLICE_SHIFT : page->block_size;
+    size_t least = align <= GRANULE || is_single ? size : align_up(size, align);
+    bool may_be_short = bytes <= (is_single ? SLICE_SIZE : 2 * (size_t)GRANULE);
+    return size == SIZE_MAX || (size <= bytes && (least >= bytes / 2 || may_be_short));
+}
+
 void
 mi__free_sized(void *p, size_t size, size_t align)
 {
-    (void)size;
-    (void)align;
+    if (!track_on() && p != NULL && unlikely(!is_as_said(p, size, align))) {
+        mi__hooks.misuse(MISUSE_SIZE_MISMATCH, "free", p);
+        return;
+    }
     fast_free(p);
 }

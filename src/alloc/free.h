@@ -19,6 +19,10 @@ void mi__free_other(void *p, page_t *page, uintptr_t word);
 // The free that just happened brought the last block of a page of the calling thread home.
 void mi__free_emptied(page_t *page);
 
+// The page of the block `p`, passed to `call`; NULL, and that is reported, when `p` is in no page or not the
+// address of a block.
+page_t *mi__free_page_of(const void *p, const char *call);
+
 // Reports that `p`, passed to `call`, is in no page.
 void mi__free_report(const void *p, const char *call);
 

@@ -18,9 +18,8 @@
 static page_t *
 page_or_report(const void *p, const char *call)
 {
-    page_t *page = mi__page_of(p);
+    page_t *page = mi__free_page_of(p, call);
     if (unlikely(page == NULL)) {
-        (void)mi__usable_size(p, call);
         errno = EINVAL;
     }
     return page;

@@ -268,7 +268,7 @@ static const misuse_text_t misuse_texts[MISUSE_COUNT] = {
                             "Look for a second owner of it, or for a pointer that is not cleared", EAGAIN,
                             true},
     [MISUSE_SIZE_MISMATCH] = {"size-mismatch",
-                              "the size given is not the one that the block was allocated with",
+                              "the size or alignment given is not the one that the block was allocated with",
                               "Look for a delete of another type than the new", EINVAL, false},
 };
 

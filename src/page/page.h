@@ -157,6 +157,14 @@ page_owner(page_t *page)
     return atomic_get_relaxed(&page->owner);
 }
 
+// True when a block of the page may begin at `p`. Any thread.
+static inline bool
+page_is_start(const page_t *page, const void *p)
+{
+    size_t offset = (size_t)((const char *)p - page->start);
+    return page->block_size == 0 ? offset == 0 : (uint32_t)offset % page->block_size == 0;
+}
+
 // The head descriptor that an inner slice's owner word names.
 static inline page_t *
 page_of_redirect(uintptr_t word)

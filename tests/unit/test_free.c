@@ -104,6 +104,77 @@ with_size_and_alignment_told(void)
     check_equal(slices_in_use(), 0);
 }
 
+// One free of a block of 1000 bytes that is said to have `size` and `align`; then in truth.
+static bool
+is_refused(size_t size, size_t align)
+{
+    unsigned before = (unsigned)misuses.count;
+    void *p = mi__alloc(1000); // 1024 fit
+    while (align > 16 && ((uintptr_t)p & (align - 1)) == 0) {
+        p = mi__alloc(1000);
+    }
+    mi__free_sized(p, size, align);
+    if (misuses.count == before) {
+        return false;
+    }
+    check(misused(before + 1, MISUSE_SIZE_MISMATCH, "free", p));
+    mi__free(p);
+    return true;
+}
+
+static void
+with_wrong_size_or_alignment_told(void)
+{
+    start();
+    check(is_refused(1025, 0));
+    check(is_refused(65537, 0));
+    check(is_refused(511, 0));
+    check(is_refused(0, 0));
+    check(is_refused(SIZE_MAX, 4096));
+    check(is_refused(1000, 2048));
+    check(!is_refused(1024, 16));
+    check(!is_refused(512, 0));
+    check(!is_refused(SIZE_MAX, 1));
+    misuses.count = 0;
+    void *p = mi__alloc(300000);
+    mi__free_sized(p, 100000, 0);
+    mi__free_sized(p, 400000, 0);
+    check(misused(2, MISUSE_SIZE_MISMATCH, "free", p));
+    mi__free_sized(p, 200000, 0);
+    mi__free_sized(mi__alloc_aligned(10, 1 << 20, 0, false), 10, 1 << 20);
+    // What realloc left in place: half of it is in use, at least.
+    p = mi__realloc(mi__alloc(1000), 512, false);
+    mi__free_sized(p, 512, 0);
+    check_equal(misuses.count, 2);
+}
+
+// Inside of a block, where free leaves the straight path: of a full page, and of another thread's.
+static void *
+free_inside(void *p)
+{
+    mi__free((char *)p + 16);
+    return NULL;
+}
+
+static void
+inside_of_blocks(void)
+{
+    start();
+    take(3000, 21); // a page
+    blocks[21] = mi__alloc(3000);
+    mi__free(blocks[3] + 8);
+    check(misused(1, MISUSE_FREE_INTERIOR, "free", blocks[3] + 8));
+    run_thread(free_inside, blocks[4]);
+    check(misused(2, MISUSE_FREE_INTERIOR, "free", blocks[4] + 16));
+    check(mi__realloc(blocks[5] + 100, 5000, false) == NULL);
+    check(misused(3, MISUSE_FREE_INTERIOR, "realloc", blocks[5] + 100));
+    check_equal(mi__usable_size(blocks[5] + 1, "usable_size"), 0);
+    check(misused(4, MISUSE_FREE_INTERIOR, "usable_size", blocks[5] + 1));
+    check(is_filled(blocks[5], 64, 5));
+    check_healthy();
+    check_equal(misuses.count, 4);
+}
+
 static void
 in_other_regions_than_the_first(void)
 {
@@ -521,6 +592,8 @@ main(void)
         fresh_test(nothing_is_free_already),
         fresh_test(in_all_orders),
         fresh_test(with_size_and_alignment_told),
+        fresh_test(with_wrong_size_or_alignment_told),
+        fresh_test(inside_of_blocks),
         fresh_test(in_other_regions_than_the_first),
         fresh_test(errno_is_kept),
         fresh_test(from_several_threads_at_once),

@@ -363,7 +363,7 @@ each_misuse_has_its_line(void **state)
     expect_misuse(MISUSE_FREE_NO_BLOCK, "invalid-free", "where no block is now", -SIGABRT);
     expect_misuse(MISUSE_FREE_INTERIOR, "invalid-free", "inside a block, not at its start", -SIGABRT);
     expect_misuse(MISUSE_DOUBLE_FREE, "double-free", "the block is free already", -SIGABRT);
-    expect_misuse(MISUSE_SIZE_MISMATCH, "size-mismatch", "the size given is not", WENT_ON);
+    expect_misuse(MISUSE_SIZE_MISMATCH, "size-mismatch", "the size or alignment given is not", WENT_ON);
 }
 
 static void
