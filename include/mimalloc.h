@@ -181,7 +181,8 @@ size_t mi_good_size(size_t size) mi_attr_noexcept;
 
 /*
  * As the functions without `_aligned`, but the block's address is a multiple of `alignment`, any
- * power of two. The `_at` functions make the address plus `offset` a multiple of it instead.
+ * power of two. The `_at` functions make the address plus `offset` a multiple of it instead; where that
+ * asks for more than the functions without `_at`, `alignment` is at most 64 KiB (else NULL, ENOMEM).
  * Resizing keeps the alignment only if it is asked for again. All of these are freed by mi_free.
  */
 mi_decl_new mi_attr_alloc_size(1) mi_attr_alloc_align(2)

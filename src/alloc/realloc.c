@@ -48,14 +48,14 @@ static bool
 stays(page_t *page, void *p, size_t size, size_t usable, bool zeroed)
 {
     bool zero = true;
-    if (likely(fits_well(size, usable))) {
-        return true;
-    }
-    if (!resize_large(page, p, size, usable, &zero)) {
+    if (unlikely(!fits_well(size, usable)) && !resize_large(page, p, size, usable, &zero)) {
         return false;
     }
     if (zeroed && size > usable && !zero) {
         mi__page_zero_singleton(page, (size_t)((char *)p - page->start) + usable);
+    } else if (zeroed && size < usable) {
+        // What the block loses it may gain again, and then it has to be zero.
+        memset((char *)p + size, 0, mi__page_usable(page, p) - size);
     }
     return true;
 }

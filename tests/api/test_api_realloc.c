@@ -158,6 +158,30 @@ test_rezalloc(void)
     mi_free(q);
 }
 
+// What a block loses and gains again is zero, too.
+static void
+test_rezalloc_down_and_up(void)
+{
+    static const size_t sizes[] = {28, 100, 5000, 60000, 200000, (size_t)3 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t size = sizes[i];
+        unsigned char *p = (unsigned char *)mi_zalloc(size);
+        unsigned char *q = (unsigned char *)mi_zalloc_aligned(size, 4096);
+        for (size_t less = size; less > 0; less = less * 3 / 4) {
+            memset(p, 0x33, size);
+            memset(q, 0x44, size);
+            p = (unsigned char *)mi_rezalloc(p, less);
+            q = (unsigned char *)mi_rezalloc_aligned(q, less, 4096);
+            p = (unsigned char *)mi_rezalloc(p, size);
+            q = (unsigned char *)mi_rezalloc_aligned(q, size, 4096);
+            EXPECT(is_all(p, less, 0x33) && is_all(p + less, size - less, 0));
+            EXPECT(is_all(q, less, 0x44) && is_all(q + less, size - less, 0));
+        }
+        mi_free(p);
+        mi_free(q);
+    }
+}
+
 int
 main(void)
 {
@@ -168,5 +192,6 @@ main(void)
     test_reallocf();
     test_expand();
     test_rezalloc();
+    test_rezalloc_down_and_up();
     return API_DONE();
 }
