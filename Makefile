@@ -14,7 +14,7 @@ cmake := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 ctest := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL ctest --output-on-failure --no-tests=error
 libraries := mimalloc mimalloc-static mimalloc-object
 
-.PHONY: help build run test tests-long check docs format bench bench-quick bench-instructions install clean configure compile
+.PHONY: help build run test tests-long fuzz check docs format bench bench-quick bench-instructions install clean configure compile
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,10 @@ tests-long: ## run the tests that take minutes each
 	@$(MAKE) configure
 	@$(cmake) --build build --parallel $(JOBS)
 	@cd build && $(ctest) --label-regex long
+
+fuzz: ## fuzz with libFuzzer, an hour for each target: make fuzz SECONDS=600 TARGETS=operations ENGINE=afl
+	@tools/install_deps.sh build fuzz
+	@bash tests/fuzz/run.sh $(or $(SECONDS),3600) $(or $(ENGINE),libfuzzer) $(TARGETS)
 
 check: ## check format, lint, layers, headers, exported names, house rules and prose
 	@tools/install_deps.sh build check

@@ -36,6 +36,9 @@ for task in "$@"; do
             need clang-format clang-format
             need clang-tidy clang-tidy
             ;;
+        fuzz)
+            need clang clang
+            ;;
         bench)
             need_python
             need g++ "${CXX:-c++}"
