@@ -179,7 +179,7 @@ is_as_said(const void *p, size_t size, size_t align)
     }
     bool is_single = page->block_size == 0;
     size_t bytes = is_single ? page->slices << SLICE_SHIFT : page->block_size;
-    size_t least = align <= GRANULE || is_single ? size : align_up(size, align);
+    size_t least = align <= GRANULE || is_single ? size : align_up(size_max(size, 1), align);
     bool may_be_short = bytes <= (is_single ? SLICE_SIZE : 2 * (size_t)GRANULE);
     return size == SIZE_MAX || (size <= bytes && (least >= bytes / 2 || may_be_short));
 }

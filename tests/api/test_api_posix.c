@@ -155,6 +155,29 @@ test_aligned_recalloc(void)
 }
 
 static void
+count_error(int code, void *count)
+{
+    (void)code;
+    *(int *)count += 1;
+}
+
+// What a program may say about its blocks is not taken for a mistake.
+static void
+test_sized_frees_are_believed(void)
+{
+    int errors = 0;
+    mi_register_error(count_error, &errors);
+    for (size_t align = 1; align <= (size_t)1 << 21; align *= 2) {
+        for (size_t size = 0; size < 1000000; size = next_size(size) * 6 / 5) {
+            mi_free_size_aligned(mi_malloc_aligned(size, align), size, align);
+            mi_free_size_aligned(mi_realloc_aligned(mi_malloc(100), size, align), size, align);
+        }
+    }
+    EXPECT(errors == 0);
+    mi_register_error(NULL, NULL);
+}
+
+static void
 test_frees(void)
 {
     for (size_t size = 0; size < 1000000; size = next_size(size) * 6 / 5) {
@@ -231,6 +254,7 @@ main(void)
     test_reallocarr();
     test_aligned_recalloc();
     test_frees();
+    test_sized_frees_are_believed();
     test_expand();
     test_strings();
     test_environment();

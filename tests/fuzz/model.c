@@ -232,17 +232,12 @@ release(slot_t *slot, unsigned how)
     leave(slot);
     uint8_t *p = slot->p;
     slot->p = NULL;
-    switch (how % 4) {
-    case 0:
+    // As C23 has it: an aligned block is freed with its alignment, or without anything.
+    if (how % 4 == 0 && slot->align == 16 && slot->offset == 0) {
         mi_free_size(p, slot->size);
-        break;
-    case 1:
-        EXPECT(slot->offset != 0 || (mi_free_size_aligned(p, slot->size, slot->align), true));
-        if (slot->offset != 0) {
-            mi_free(p);
-        }
-        break;
-    default:
+    } else if (how % 4 == 1 && slot->offset == 0) {
+        mi_free_size_aligned(p, slot->size, slot->align);
+    } else {
         mi_free(p);
     }
 }
@@ -279,7 +274,8 @@ reallocate(model_t *model, slot_t *slot, input_t *input)
         void *p = mi_expand(slot->p, size);
         EXPECT(p == NULL ? size > 0 : p == slot->p);
         EXPECT(size > usable || p == slot->p);
-        if (p != NULL) {
+        // A smaller size changes nothing: the block is still of the size that it was.
+        if (p != NULL && size > slot->size) {
             moved(model, slot, p, size, false);
         }
     }

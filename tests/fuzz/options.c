@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// options.c — the environment of a process: variables with the names of options, nearly so, or not at all, and
-// values of any bytes. The library reads it once, so that each input is tried in a child.
+// options.c — the environment of a process: variables with the names of options, or nearly so, and values
+// of any bytes. The library reads it once, so that each input is tried in a child.
 // args: --random 200
 #include <mimalloc.h>
 #include <sys/wait.h>
@@ -41,7 +41,8 @@ append(char *entry, size_t at, const char *text)
 static void
 make_entry(char *entry, input_t *input)
 {
-    static const char *const values[] = {"0", "1", "-1", "on", "no", "TRUE", "64K", "1gib", "9999999999999999999", ""};
+    static const char *const values[] = {
+        "0", "1", "-1", "on", "no", "TRUE", "64K", "1gib", "9999999999999999999", ""};
     size_t at = append(entry, 0, "MIMALLOC_");
     const option_t *option = &mi__options[take(input, 1) % mi__options_count];
     size_t name = at;
@@ -57,7 +58,8 @@ make_entry(char *entry, input_t *input)
     if (twist % 3 != 0) {
         at = append(entry, at, values[take(input, 1) % (sizeof values / sizeof *values)]);
     }
-    for (size_t more = twist % 3 == 1 ? 0 : (size_t)take(input, 1) % 80; more > 0 && at < ENTRY_MAX - 1; more--) {
+    for (size_t more = twist % 3 == 1 ? 0 : (size_t)take(input, 1) % 80; more > 0 && at < ENTRY_MAX - 1;
+         more--) {
         entry[at++] = (char)(take(input, 1) % 255 + 1);
     }
     entry[at] = 0;
