@@ -21,6 +21,8 @@ set(MI_SOURCES_COMMON
   src/heap/heap.c
   src/heap/held.c
   src/heap/registry.c
+  src/heap/samples.c
+  src/heap/sampling.c
   src/heap/siblings.c
   src/heap/thread_heap.c
   src/heap/walk.c
@@ -28,6 +30,7 @@ set(MI_SOURCES_COMMON
   src/alloc/alloc.c
   src/alloc/free.c
   src/alloc/realloc.c
+  src/alloc/sampled.c
   src/front/api.c
   src/front/arena_api.c
   src/front/deferred.c
@@ -43,6 +46,7 @@ set(MI_SOURCES_COMMON
   src/front/override.c
   src/front/posix.c
   src/front/report.c
+  src/front/sample.c
   src/front/stack.c
   src/front/stats.c
   src/front/stats_api.c

@@ -14,6 +14,7 @@
 
 #include "alloc/fast.h"
 #include "alloc/large.h"
+#include "alloc/sampled.h"
 #include "arena/limit.h"
 #include "arena/purge.h"
 #include "base/bits.h"
@@ -64,7 +65,11 @@ new_singleton(thread_heap_t *heap, size_t size, size_t align, bool *zero)
             page = mi__thread_heap_singleton(heap, size, align, zero);
         }
     }
-    return likely(page != NULL) ? page : mi__alloc_fail(size);
+    if (unlikely(page == NULL)) {
+        return mi__alloc_fail(size);
+    }
+    mi__sampled_large(heap, page, size);
+    return page;
 }
 
 void *
@@ -91,16 +96,17 @@ alloc_block(thread_heap_t *heap, size_t size, bool *zero)
     return unlikely(block == NULL) ? mi__alloc_fail(size) : block;
 }
 
-// The shortest way to a singleton, unless it is time for rare work: one that was kept.
+// The shortest way to a singleton: one that was kept. Not when it is time for rare work, or while singletons
+// may be samples.
 void *
 mi__alloc_slow_large(size_t size, thread_heap_t *heap)
 {
-    uint32_t beat = heap->beat + 1;
-    page_t *page = likely(beat % HEAP_RARE_BEAT != 0) ? thread_heap_take_kept(heap, size) : NULL;
+    bool plain = heap->beats_left > 0 && heap->sampling.rates[SAMPLER_PROFILE] == 0;
+    page_t *page = likely(plain) ? thread_heap_take_kept(heap, size) : NULL;
     if (unlikely(page == NULL)) {
         return mi__alloc_large(heap, size, SLICE_SIZE, false);
     }
-    heap->beat = beat;
+    heap->beats_left--;
     return page->start;
 }
 
@@ -154,6 +160,7 @@ mi__alloc_growing(thread_heap_t *heap, size_t size, bool *zero)
         return mi__alloc_known(heap, size, zero);
     }
     mi__page_cut_singleton(page, divide_up(size, SLICE_SIZE));
+    mi__sampled_large(heap, page, size);
     return page->start;
 }
 

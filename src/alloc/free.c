@@ -9,6 +9,7 @@
 
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
+#include "alloc/sampled.h"
 #include "arena/purge.h"
 #include "base/bits.h"
 #include "base/check.h"
@@ -100,6 +101,8 @@ free_flagged(page_t *page, void *p, uintptr_t word)
 {
     if (unlikely(word == 0)) {
         mi__hooks.misuse(MISUSE_FREE_NO_BLOCK, "free", p);
+    } else if (unlikely((word & OWNER_SAMPLED) != 0)) {
+        mi__sampled_free(page, p, word);
     } else if ((word & OWNER_SINGLETON) != 0) {
         free_singleton(page, p, word);
     } else {
@@ -151,8 +154,8 @@ mi__free_emptied(page_t *page)
     mi__thread_heap_page_empty(heap, page);
     thread_heap_look_for_wish(heap->main);
     // On the way down pages that serve must not stay behind: unpinned, they go with their last block.
-    heap->emptied = heap->emptied_beat == heap->beat ? heap->emptied + 1 : 1;
-    heap->emptied_beat = heap->beat;
+    heap->emptied = heap->emptied_beat == heap->beats_left ? heap->emptied + 1 : 1;
+    heap->emptied_beat = heap->beats_left;
     if (heap->emptied == GOING_DOWN && heap == heap->main) {
         mi__thread_heap_collect(heap);
     }

@@ -11,9 +11,10 @@
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "alloc/large.h"
+#include "alloc/sampled.h"
 #include "base/bits.h"
 #include "base/hooks.h"
-#include "heap/heap.h"
+#include "heap/samples.h"
 
 static page_t *
 page_or_report(const void *p, const char *call)
@@ -34,7 +35,11 @@ resize_large(page_t *page, void *p, size_t size, size_t usable, bool *zero)
         return false;
     }
     size_t lead = (size_t)((char *)p - page->start);
-    return mi__page_resize_singleton(page, divide_up(lead + size, SLICE_SIZE), zero);
+    if (!mi__page_resize_singleton(page, divide_up(lead + size, SLICE_SIZE), zero)) {
+        return false;
+    }
+    mi__sampled_resized(page, lead + size);
+    return true;
 }
 
 static bool
@@ -111,9 +116,9 @@ move(thread_heap_t *heap, page_t *page, void *p, size_t size, size_t align, size
 // True when a block may stay where it is: what asks for it allocates from any heap, or from the
 // block's own.
 static bool
-is_at_home(page_t *page, const heap_t *heap)
+is_at_home(page_t *page, const void *p, const heap_t *heap)
 {
-    return heap == NULL || mi__heap_of_page(page) == heap;
+    return heap == NULL || mi__samples_heap_of(page, p) == heap;
 }
 
 static void *
@@ -130,7 +135,7 @@ resize(thread_heap_t *thread_heap, const heap_t *heap, void *p, size_t size, boo
         return NULL;
     }
     size_t usable = mi__page_usable(page, p);
-    if (is_at_home(page, heap) && stays(page, p, size, usable, zeroed)) {
+    if (is_at_home(page, p, heap) && stays(page, p, size, usable, zeroed)) {
         return p;
     }
     return move(thread_heap, page, p, size, GRANULE, 0, zeroed);
@@ -152,7 +157,7 @@ resize_aligned(thread_heap_t *thread_heap, const heap_t *heap, void *p, size_t s
     }
     size_t usable = mi__page_usable(page, p);
     bool aligned = (((uintptr_t)p + offset) & (align - 1)) == 0;
-    if (aligned && is_at_home(page, heap) && stays(page, p, size, usable, zeroed)) {
+    if (aligned && is_at_home(page, p, heap) && stays(page, p, size, usable, zeroed)) {
         return p;
     }
     return move(thread_heap, page, p, size, align, offset, zeroed);

@@ -59,17 +59,18 @@ typedef enum purge_thread_t {
 // What the environment may set; see front/options.c for the names that users write.
 typedef struct conf_t {
     // [atomic: any thread]
-    long purge_delay_ms;    // free slices go back to the system after this long; 0 at once, -1 never
-    long purge_thread;      // a purge_thread_t
-    long memory_limit;      // bytes that the process may hold; 0: no limit
-    long memory_soft_limit; // bytes above which free memory goes back at once; 0: no limit
-    bool verbose;           // say what happens
-    bool show_stats;        // print statistics when the process ends
-    bool show_errors;       // print warnings as well as errors
-    bool deepbind_keep;     // leave RTLD_DEEPBIND to dlopen as the caller gave it
-    long held_bytes;        // foreign blocks that a thread may hold back, in bytes per size class
-    bool disallow_os_alloc; // no more memory from the system than what is handed over or reserved for it
-    long numa_nodes;        // nodes to tell apart; 0: those of the machine
+    long purge_delay_ms;      // free slices go back to the system after this long; 0 at once, -1 never
+    long purge_thread;        // a purge_thread_t
+    long memory_limit;        // bytes that the process may hold; 0: no limit
+    long memory_soft_limit;   // bytes above which free memory goes back at once; 0: no limit
+    bool verbose;             // say what happens
+    bool show_stats;          // print statistics when the process ends
+    bool show_errors;         // print warnings as well as errors
+    bool deepbind_keep;       // leave RTLD_DEEPBIND to dlopen as the caller gave it
+    long held_bytes;          // foreign blocks that a thread may hold back, in bytes per size class
+    bool disallow_os_alloc;   // no more memory from the system than what is handed over or reserved for it
+    long numa_nodes;          // nodes to tell apart; 0: those of the machine
+    long guarded_sample_seed; // of the draws of heap/sampling.c; 0: each run its own
     // Reports and messages (front/report.c).
     long errors;       // an errors_t
     long max_errors;   // lines about errors, -1 without end

@@ -46,10 +46,19 @@ no_memory_limit(bool hard, size_t held_bytes)
     (void)held_bytes;
 }
 
+static void
+no_sample(struct sample_t *sample)
+{
+    (void)sample;
+}
+
 hooks_t mi__hooks = {
     .write_text = write_to_stderr,
     .misuse = abort_on_misuse,
     .deferred_free = no_deferred_free,
     .alloc_failed = no_alloc_failed,
     .memory_limit = no_memory_limit,
+    .sample_place = no_sample,
+    .sample_made = no_sample,
+    .sample_gone = no_sample,
 };

@@ -19,6 +19,8 @@ typedef enum misuse_t {
     MISUSE_COUNT,
 } misuse_t;
 
+struct sample_t;
+
 typedef struct hooks_t {
     // Writes bytes to where messages go. Any thread, any time.
     void (*write_text)(const char *chars, size_t length);
@@ -33,6 +35,11 @@ typedef struct hooks_t {
     // The process holds `held_bytes`: more than the soft limit, or nothing more than that is allowed.
     // It may allocate and free.
     void (*memory_limit)(bool hard, size_t held_bytes);
+    // A block is sampled (heap/samples.h): who samples it may give it a place, is told when it is in use,
+    // and when it is freed. They may allocate and free; nothing that they allocate is sampled.
+    void (*sample_place)(struct sample_t *sample);
+    void (*sample_made)(struct sample_t *sample);
+    void (*sample_gone)(struct sample_t *sample);
 } hooks_t;
 
 extern MI_HIDDEN hooks_t mi__hooks;

@@ -15,6 +15,7 @@
 #include "front/init.h"
 #include "front/report.h"
 #include "heap/registry.h"
+#include "heap/samples.h"
 #include "heap/siblings.h"
 #include "heap/walk.h"
 
@@ -372,7 +373,7 @@ mi_unsafe_heap_page_is_under_utilized(mi_heap_t *heap, void *p, size_t perc_thre
 {
     page_t *page = mi__page_around(p);
     if (page == NULL || page->block_size == 0 || page_is_pinned(page) ||
-        mi__heap_of_page(page) != heap_of_public(heap)) {
+        samples_are_in(page, page_owner(page)) || mi__heap_of_page(page) != heap_of_public(heap)) {
         return false;
     }
     size_t granted = mi__page_blocks_granted(page);

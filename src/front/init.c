@@ -23,6 +23,7 @@
 #include "front/limit_api.h"
 #include "front/options.h"
 #include "front/report.h"
+#include "front/sample.h"
 #include "front/stats.h"
 #include "heap/registry.h"
 #include "os/os.h"
@@ -113,6 +114,7 @@ mi__process_init(void)
     // No handler for the time before the fork: whatever it locked could be held by a caller of
     // fork.
     pthread_atfork(NULL, NULL, mi__registry_after_fork);
+    mi__sample_start();
     if (conf_get(verbose) || conf_get(show_stats)) {
         mi__os_keep_stderr();
     }

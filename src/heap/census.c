@@ -13,6 +13,7 @@
 #include "arena/purge.h"
 #include "heap/held.h"
 #include "heap/registry.h"
+#include "heap/samples.h"
 
 static bool
 is_in(const census_scope_t *scope, const thread_heap_t *owner, const heap_t *heap)
@@ -54,7 +55,7 @@ count_page(census_t *census, page_t *page, const census_scope_t *scope)
     if (class > CLASS_COUNT) {
         return 1;
     }
-    if (!has_page(scope, page)) {
+    if (samples_are_in(page, word) || !has_page(scope, page)) {
         return slices;
     }
     const thread_heap_t *owner = owner_of(word);

@@ -10,6 +10,7 @@
 #include "arena/meta.h"
 #include "base/check.h"
 #include "heap/registry.h"
+#include "heap/samples.h"
 #include "heap/siblings.h"
 
 subproc_t mi__subproc_main = {.main = {.subproc = &mi__subproc_main, .live = true}, .live = true};
@@ -225,6 +226,7 @@ mi__heap_destroy(heap_t *heap)
 {
     ASSERT(!heap_is_main(heap));
     atomic_set_relaxed(&heap->live, false);
+    mi__samples_end_heap(heap);
     release_singletons(heap);
     thread_heap_t *next;
     for (thread_heap_t *at = take_list(heap); at != NULL; at = next) {
@@ -263,7 +265,7 @@ heap_t *
 mi__heap_of(const void *p)
 {
     page_t *page = mi__page_around(p);
-    return page == NULL ? NULL : mi__heap_of_page(page);
+    return page == NULL ? NULL : mi__samples_heap_of(page, p);
 }
 
 // ---- Subprocesses
@@ -338,6 +340,7 @@ mi__subproc_destroy(subproc_t *subproc)
     if (!end_heaps(subproc, mi__heap_destroy)) {
         return false;
     }
+    mi__samples_end_heap(&subproc->main);
     release_singletons(&subproc->main);
     for (thread_heap_t *at = mi__registry_first(); at != NULL; at = at->next_made) {
         if (atomic_get_relaxed(&at->heap) != &subproc->main || !claim_to_wipe(at)) {
@@ -409,6 +412,7 @@ renew(heap_t *heap)
 void
 mi__heap_after_fork(void)
 {
+    mi__samples_after_fork();
     // At worst a free heap or subprocess is forgotten: their lists are whole at every step.
     (void)spin_renew(&free_lock);
     for (heap_t *heap = mi__heap_first_made(); heap != NULL; heap = heap->next_made) {

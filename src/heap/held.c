@@ -131,11 +131,17 @@ mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served)
         stand_in->flags = PAGE_STAND_IN;
         OWNER_SET(held->stand_ins[class], stand_in);
     }
-    thread_heap_grant(heap, class, held->lists[class].count);
+    (void)thread_heap_grant(heap, class, held->lists[class].count);
     OWNER_SET(stand_in->free, take_list(held, class));
     stand_in->next = served;
     mi__thread_heap_serve(heap, class, stand_in);
     return stand_in;
+}
+
+void
+mi__held_keep(thread_heap_t *heap, unsigned class, block_t *block)
+{
+    hold(heap->held, class, block);
 }
 
 page_t *

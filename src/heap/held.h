@@ -35,6 +35,9 @@ void mi__held_free(thread_heap_t *heap, page_t *page, block_t *block);
 // (which may be none), or NULL when nothing is held. `heap->held` is not NULL.
 page_t *mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served);
 
+// Holds a block again that was lent, and that nobody has taken.
+void mi__held_keep(thread_heap_t *heap, unsigned class, block_t *block);
+
 // Ends the service of a stand-in: blocks left in it are held again. Returns the page behind it,
 // which serves again.
 page_t *mi__held_step_aside(thread_heap_t *heap, unsigned class, page_t *stand_in);

@@ -196,6 +196,9 @@ adopt_heap(subproc_t *subproc)
     while (passes > 0) {
         push_orphan(subproc, passed[--passes]);
     }
+    if (heap != NULL) {
+        mi__sampling_look(heap);
+    }
     return heap;
 }
 

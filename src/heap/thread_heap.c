@@ -14,6 +14,7 @@
 #include "heap/heap.h"
 #include "heap/held.h"
 #include "heap/registry.h"
+#include "heap/samples.h"
 #include "heap/siblings.h"
 #include "page/trim.h"
 
@@ -45,6 +46,8 @@ mi__thread_heap_init(thread_heap_t *heap, thread_heap_t *main)
     for (size_t i = 0; i < SERVING_COUNT; i++) {
         heap->serving[i] = NONE;
     }
+    heap->beats_left = HEAP_RARE_BEAT;
+    mi__sampling_renew(heap);
 }
 
 page_t *
@@ -267,9 +270,11 @@ static void
 add_counts(thread_heap_t *heap, thread_heap_t *to)
 {
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        mi__sampling_shift(to, i, heap->granted[i]);
         OWNER_SET(to->granted[i], to->granted[i] + heap->granted[i]);
         OWNER_SET(to->pages_made[i], to->pages_made[i] + heap->pages_made[i]);
         OWNER_SET(heap->granted[i], 0);
+        mi__sampling_forget(heap, i);
         OWNER_SET(heap->pages_made[i], 0);
     }
     OWNER_SET(to->singletons, to->singletons + heap->singletons);
@@ -345,7 +350,7 @@ refill_local(thread_heap_t *heap, page_t *page)
     if (page->local_free == NULL) {
         return false;
     }
-    thread_heap_grant(heap, page->class, page_swap(page));
+    (void)thread_heap_grant(heap, page->class, page_swap(page));
     return true;
 }
 
@@ -353,8 +358,11 @@ static bool
 refill_fresh(thread_heap_t *heap, page_t *page)
 {
     uint32_t granted = mi__page_extend(page);
-    thread_heap_grant(heap, page->class, granted);
-    return granted != 0;
+    if (granted == 0) {
+        return false;
+    }
+    (void)thread_heap_grant(heap, page->class, granted);
+    return true;
 }
 
 static page_t *
@@ -454,25 +462,46 @@ is_of_none(thread_heap_t *heap)
     return atomic_get_relaxed(&heap->heap) == NULL;
 }
 
-// The heap to allocate from, its beats counted: a fresh one instead of that of threads without one,
-// the main one instead of one whose heap is gone. NULL when there is no memory.
-static thread_heap_t *
-ready_heap(thread_heap_t *heap, uint32_t beats)
+MI_NOINLINE static thread_heap_t *
+ready_heap_rarely(thread_heap_t *heap, int32_t beats)
 {
-    if (unlikely(is_of_none(heap))) {
+    if (is_of_none(heap)) {
         heap = thread_heap_is_none(heap) ? mi__registry_bind() : mi__siblings_forget(heap);
         if (heap == NULL) {
             return NULL;
         }
     }
-    uint32_t before = heap->beat;
-    heap->beat = before + beats;
-    if (unlikely(before / HEAP_RARE_BEAT != heap->beat / HEAP_RARE_BEAT)) {
+    heap->beats_left -= beats;
+    if (heap->beats_left < 0) {
+        heap->beats_left += HEAP_RARE_BEAT;
         rare_work(heap->main);
+        mi__sampling_look(heap);
         // Which takes notice of heaps that were deleted.
         return is_of_none(heap) ? mi__siblings_forget(heap) : heap;
     }
     return heap;
+}
+
+// The heap to allocate from, its beats counted: a fresh one instead of that of threads without one,
+// the main one instead of one whose heap is gone. NULL when there is no memory.
+static inline thread_heap_t *
+ready_heap(thread_heap_t *heap, int32_t beats)
+{
+    if (unlikely(is_of_none(heap) || heap->beats_left < beats)) {
+        return ready_heap_rarely(heap, beats);
+    }
+    heap->beats_left -= beats;
+    return heap;
+}
+
+// The next sample is among the blocks that were granted last, to `page`.
+MI_COLD static block_t *
+alloc_sampled(thread_heap_t *heap, page_t *page, size_t size, bool *zero)
+{
+    unsigned samplers = mi__sampling_cut(heap, page->class, page);
+    *zero = (page->flags & PAGE_FREE_ZERO) != 0;
+    block_t *block = page_pop(page, page->free);
+    return samplers == 0 ? block : mi__samples_make(heap, block, size, samplers, zero);
 }
 
 block_t *
@@ -486,6 +515,9 @@ mi__thread_heap_alloc(thread_heap_t *heap, size_t size, bool *zero)
     page_t *page = ready_page(heap, sizeclass_of(size), thread_heap_page(heap, size));
     if (unlikely(page == NULL)) {
         return NULL;
+    }
+    if (unlikely(heap->sample_in[page->class] < 0)) {
+        return alloc_sampled(heap, page, size, zero);
     }
     *zero = (page->flags & PAGE_FREE_ZERO) != 0;
     return page_pop(page, page->free);

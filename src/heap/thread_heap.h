@@ -24,6 +24,7 @@
 #ifndef MI_HEAP_THREAD_HEAP_H
 #define MI_HEAP_THREAD_HEAP_H
 
+#include "heap/sampling.h"
 #include "page/remote.h"
 
 // Who holds a thread heap; heap/registry.c has the steps between these.
@@ -72,6 +73,7 @@ typedef struct thread_heap_t {
     page_queue_t full;
     // Blocks put on `free` lists since the start: allocations, but for those still on them.
     uint64_t granted[CLASS_COUNT];
+    int64_t sample_in[CLASS_COUNT];     // to grant until the next sample is due: heap/sampling.h
     uint64_t pages_made[CLASS_COUNT];   // since the start
     uint32_t places[CLASS_COUNT];       // of the page that was released last (mi__slices_place)
     page_t *kept[KEPT_MAX + 1];         // retired singletons, by slices, for the next ones; or NULL
@@ -80,12 +82,13 @@ typedef struct thread_heap_t {
     struct held_t *held;                // foreign blocks; NULL until the first
     uint32_t kept_slices;               // about so many in all that are kept, or out and have room there
     uint32_t kept_sizes;                // a bit for each size made lately: what is worth keeping
-    uint32_t beat;                      // slow-path calls
+    int32_t beats_left;                 // slow-path calls until the next rare work
     uint32_t emptied;                   // pages that became empty …
-    uint32_t emptied_beat;              // … since this slow-path call
+    int32_t emptied_beat;               // … since this slow-path call
     uint32_t wishes;                    // of a main heap: mi__thread_heap_wishes when it was collected last
     struct siblings_t *siblings;        // of a main heap: the thread's others; NULL until the first
     struct thread_heap_t *next_sibling; // of the others: the next of the same thread
+    sampling_t sampling;
 } thread_heap_t;
 
 _Static_assert(offsetof(thread_heap_t, owner) == 0, "an owner word is compared with the heap's address");
@@ -200,11 +203,13 @@ thread_heap_look_for_wish(thread_heap_t *main)
     }
 }
 
-// Counts blocks that were granted to the serving page, for the statistics.
-static inline void
+// Counts blocks that were granted to the serving page: for the statistics, and down to the next sample.
+// True when that is among them.
+static inline bool
 thread_heap_grant(thread_heap_t *heap, unsigned class, uint32_t granted)
 {
     OWNER_SET(heap->granted[class], heap->granted[class] + granted);
+    return (heap->sample_in[class] -= granted) < 0;
 }
 
 // Takes back blocks that were granted, but that nobody took.
@@ -212,19 +217,25 @@ static inline void
 thread_heap_ungrant(thread_heap_t *heap, unsigned class, uint32_t count)
 {
     OWNER_SET(heap->granted[class], heap->granted[class] - count);
+    heap->sample_in[class] += count;
 }
 
 // The commonest refill, kept short: grants what the owner freed to the serving `page`, and takes
-// the first of it. NULL when nothing was freed, or when it is time for rare work.
+// the first of it. NULL when nothing was freed, or when it is time for rare work or for a sample.
 static inline block_t *
 thread_heap_swap(thread_heap_t *heap, page_t *page)
 {
     block_t *block = page->local_free;
-    if (unlikely(block == NULL || (heap->beat + 1) % HEAP_RARE_BEAT == 0)) {
+    if (unlikely(block == NULL)) {
         return NULL;
     }
-    heap->beat++;
-    thread_heap_grant(heap, page->class, page_swap(page));
+    if (unlikely(--heap->beats_left < 0)) {
+        heap->beats_left = 0;
+        return NULL;
+    }
+    if (unlikely(thread_heap_grant(heap, page->class, page_swap(page)))) {
+        return NULL;
+    }
     return page_pop(page, block);
 }
 

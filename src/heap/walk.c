@@ -15,6 +15,7 @@
 #include "base/bits.h"
 #include "heap/held.h"
 #include "heap/registry.h"
+#include "heap/samples.h"
 #include "page/trim.h"
 
 enum {
@@ -61,10 +62,25 @@ contains(const address_set_t *set, const void *block)
     return set->slots != NULL && *slot_of(set, (uintptr_t)block) != 0;
 }
 
+// A sampled block lies elsewhere than its page, which keeps another for it.
+static void
+insert_kept(address_set_t *set)
+{
+    for (sample_t *at = mi__samples_first(); at != NULL; at = at->next_made) {
+        block_t *block = atomic_get_relaxed(&at->stands_for);
+        if (block != NULL) {
+            insert(block, set);
+        }
+    }
+}
+
 static size_t
 count_held(void)
 {
     size_t count = 0;
+    for (sample_t *at = mi__samples_first(); at != NULL; at = at->next_made) {
+        count += atomic_get_relaxed(&at->stands_for) != NULL;
+    }
     for (thread_heap_t *at = mi__registry_first(); at != NULL; at = at->next_made) {
         for (unsigned i = 0; i < CLASS_COUNT; i++) {
             size_t held;
@@ -98,6 +114,7 @@ gather_held(address_set_t *set)
     for (thread_heap_t *at = mi__registry_first(); at != NULL; at = at->next_made) {
         mi__held_visit(at, insert, set);
     }
+    insert_kept(set);
     return true;
 }
 
@@ -216,7 +233,7 @@ typedef struct walker_t {
 static bool
 is_wanted(const walker_t *walker, page_t *page, uintptr_t word)
 {
-    if (mi__heap_of_page(page) != walker->heap) {
+    if (samples_are_in(page, word) || mi__heap_of_page(page) != walker->heap) {
         return false;
     }
     return walker->which == WALK_ALL || ((word & OWNER_SINGLETON) == 0 &&
@@ -275,6 +292,28 @@ visit_page(const walker_t *walker, page_t *page, size_t *step)
                                          : visit_blocks(walker, page, slices);
 }
 
+// Each sampled block is an area of its own, like a singleton.
+static bool
+visit_samples(const walker_t *walker)
+{
+    for (sample_t *at = mi__samples_first(); at != NULL; at = at->next_made) {
+        const void *stands_for = atomic_get_relaxed(&at->stands_for);
+        void *block = atomic_get_relaxed(&at->block);
+        page_t *page = stands_for == NULL || block == NULL ? NULL : mi__page_of(stands_for);
+        page_t *home = page == NULL ? NULL : mi__page_of(block);
+        if (home == NULL || !is_wanted(walker, page, page_owner(page))) {
+            continue;
+        }
+        size_t size = mi__page_usable(home, block);
+        walk_page_t told = {block, size, size, 1};
+        if (!walker->each(&told, NULL, walker->arg) ||
+            (walker->blocks && !walker->each(&told, block, walker->arg))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 visit_all(const walker_t *walker)
 {
@@ -297,7 +336,7 @@ bool
 mi__walk(const heap_t *heap, walk_which_t which, bool blocks, walk_fun_t *each, void *arg)
 {
     walker_t walker = {.heap = heap, .which = which, .blocks = blocks, .each = each, .arg = arg};
-    bool whole = gather_held(&walker.held) && visit_all(&walker);
+    bool whole = gather_held(&walker.held) && visit_all(&walker) && visit_samples(&walker);
     drop_set(&walker.held);
     return whole;
 }

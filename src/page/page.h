@@ -32,7 +32,8 @@ enum {
     OWNER_INTERIOR = 4,  // blocks were handed out by an address inside of them
     OWNER_SINGLETON = 8, // one block, no owner: whoever frees it releases it. The address, if there is
                          // one, is of the thread heap that had kept it
-    OWNER_FLAGS = 15,
+    OWNER_SAMPLED = 16,  // holds samples: heap/samples.h
+    OWNER_FLAGS = 31,
 };
 
 enum {
@@ -242,12 +243,12 @@ page_pop(page_t *page, block_t *block)
     return block;
 }
 
-// Grants what the owner freed: moves `local_free`, which is not empty, to `free`, which is. Returns
-// the number of blocks.
+// Grants what the owner freed to a pinned page: moves `local_free`, which is not empty, to `free`, which
+// is. Returns the number of blocks.
 static inline uint32_t
 page_swap(page_t *page)
 {
-    uint32_t used = page->capacity + page_is_pinned(page);
+    uint32_t used = page->capacity + 1;
     uint32_t granted = used - page->used;
     OWNER_SET(page->used, used);
     OWNER_SET(page->free, page->local_free);

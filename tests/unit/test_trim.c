@@ -33,6 +33,7 @@ static uint32_t
 take_all(page_t *page)
 {
     uint32_t count = 0;
+    page_pin(page);
     for (;;) {
         while (page->free != NULL) {
             block_t *block = page_pop(page, page->free);
@@ -46,6 +47,7 @@ take_all(page_t *page)
         if (page->local_free != NULL) {
             (void)page_swap(page);
         } else if (mi__page_extend(page) == 0) {
+            page_unpin(page);
             check(mi__page_verify(page));
             return count;
         }

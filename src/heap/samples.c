@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT
+// samples.c — the table of samples and the store of their blocks.
+//
+// Owns:        see samples.h
+// Threads:     see samples.h
+// Invariants:  see samples.h
+// Not here:    see samples.h
+#include "heap/samples.h"
+
+#include <errno.h>
+
+#include "arena/meta.h"
+#include "base/check.h"
+#include "base/hooks.h"
+#include "heap/registry.h"
+
+enum { BUCKETS = 4096 };
+
+static spin_t lock;
+static sample_t *buckets[BUCKETS];   // [lock] by address
+static sample_t *unused;             // [lock]
+static page_t *rooms[CLASS_COUNT];   // [lock] pages of the store with room, PAGE_QUEUED
+static _Atomic(sample_t *) all_made; // [atomic: any thread]
+
+// The thread is inside of a sampler's function.
+static MI_THREAD_LOCAL bool busy;
+
+static void
+tell(void (*hook)(sample_t *sample), sample_t *sample)
+{
+    bool was_busy = busy;
+    int saved = errno;
+    busy = true;
+    hook(sample);
+    busy = was_busy;
+    errno = saved;
+}
+
+// ---- The store
+
+static void
+link_room(page_t *page)
+{
+    page_t **first = &rooms[page->class];
+    page->prev = NULL;
+    page->next = *first;
+    if (*first != NULL) {
+        (*first)->prev = page;
+    }
+    *first = page;
+    page_set_flag(page, PAGE_QUEUED);
+}
+
+static void
+unlink_room(page_t *page)
+{
+    if (page->prev != NULL) {
+        page->prev->next = page->next;
+    } else {
+        rooms[page->class] = page->next;
+    }
+    if (page->next != NULL) {
+        page->next->prev = page->prev;
+    }
+    page_clear_flag(page, PAGE_QUEUED);
+}
+
+static bool
+has_room(const page_t *page)
+{
+    return page->local_free != NULL || page->capacity < page->reserved;
+}
+
+// Without the lock: the slices may be had by giving others back.
+static page_t *
+new_room(unsigned class)
+{
+    page_t *page = mi__page_new(class, 0, NULL);
+    if (page != NULL) {
+        page_set_owner_flag(page, OWNER_SINGLETON | OWNER_SAMPLED);
+    }
+    return page;
+}
+
+static block_t *
+take_of(page_t *page)
+{
+    if (page->local_free == NULL) {
+        (void)mi__page_extend(page);
+        (void)mi__page_ungrant(page);
+    }
+    block_t *block = page->local_free;
+    OWNER_SET(page->local_free, block->next);
+    OWNER_SET(page->used, page->used + 1);
+    if (!has_room(page)) {
+        unlink_room(page);
+    }
+    return block;
+}
+
+static block_t *
+take_block(unsigned class)
+{
+    spin_lock(&lock);
+    block_t *block = rooms[class] == NULL ? NULL : take_of(rooms[class]);
+    spin_unlock(&lock);
+    if (block != NULL) {
+        return block;
+    }
+    page_t *page = new_room(class);
+    if (page != NULL) {
+        spin_lock(&lock);
+        link_room(page);
+        block = take_of(page);
+        spin_unlock(&lock);
+    }
+    return block;
+}
+
+static void
+give_block(block_t *block)
+{
+    page_t *page = mi__page_of(block);
+    spin_lock(&lock);
+    bool empty = page_push_local(page, block);
+    if ((page->flags & PAGE_QUEUED) == 0) {
+        link_room(page);
+    }
+    // One page stays, for the next sample of the class.
+    bool release = empty && (page->prev != NULL || page->next != NULL);
+    if (release) {
+        unlink_room(page);
+    }
+    spin_unlock(&lock);
+    if (release) {
+        mi__page_release(page);
+    }
+}
+
+// ---- The table
+
+static sample_t **
+bucket_of(const void *block)
+{
+    uint64_t hash = ((uintptr_t)block >> GRANULE_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
+    return &buckets[hash >> 32 & (BUCKETS - 1)];
+}
+
+static void
+insert(sample_t *sample)
+{
+    spin_lock(&lock);
+    sample_t **bucket = bucket_of(atomic_get_relaxed(&sample->block));
+    sample->next = *bucket;
+    *bucket = sample;
+    spin_unlock(&lock);
+}
+
+// The link that leads to the sample at `block`, or to NULL. The caller holds the lock.
+static sample_t **
+find(const void *block)
+{
+    sample_t **at = bucket_of(block);
+    while (*at != NULL && atomic_get_relaxed(&(*at)->block) != block) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static sample_t *
+take_out(const void *block)
+{
+    spin_lock(&lock);
+    sample_t **at = find(block);
+    sample_t *sample = *at;
+    if (sample != NULL) {
+        *at = sample->next;
+    }
+    spin_unlock(&lock);
+    return sample;
+}
+
+static void
+drop(sample_t *sample)
+{
+    atomic_set_relaxed(&sample->block, NULL);
+    atomic_set_relaxed(&sample->stands_for, NULL);
+    spin_lock(&lock);
+    sample->next = unused;
+    unused = sample;
+    spin_unlock(&lock);
+}
+
+static sample_t *
+make_record(void)
+{
+    sample_t *sample = mi__meta_alloc(sizeof *sample);
+    if (sample == NULL) {
+        return NULL;
+    }
+    sample_t *first = atomic_get_relaxed(&all_made);
+    do {
+        sample->next_made = first;
+        // release: the record; pairs with the acquire in mi__samples_first.
+    } while (!atomic_cas_weak_release(&all_made, &first, sample));
+    return sample;
+}
+
+sample_t *
+mi__samples_first(void)
+{
+    // acquire: the records' fields; pairs with the release in make_record.
+    return atomic_get_acquire(&all_made);
+}
+
+// ---- Samples
+
+sample_t *
+mi__samples_new(unsigned samplers, size_t requested)
+{
+    if (busy) {
+        return NULL;
+    }
+    spin_lock(&lock);
+    sample_t *sample = unused;
+    if (sample != NULL) {
+        unused = sample->next;
+    }
+    spin_unlock(&lock);
+    if (sample == NULL && (sample = make_record()) == NULL) {
+        return NULL;
+    }
+    sample->samplers = samplers;
+    sample->requested = requested;
+    sample->placed = false;
+    for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
+        sample->of_sampler[i] = NULL;
+    }
+    return sample;
+}
+
+block_t *
+mi__samples_make(thread_heap_t *heap, block_t *block, size_t size, unsigned samplers, bool *zero)
+{
+    sample_t *sample = mi__samples_new(samplers, size);
+    if (sample == NULL) {
+        return block;
+    }
+    const page_t *page = mi__page_of(block);
+    sample->class = page->class;
+    sample->block_size = page->block_size;
+    if ((samplers & 1U << SAMPLER_PROFILE) != 0) {
+        sample->weight = mi__sampling_weight(heap, sample->block_size);
+    }
+    atomic_set_relaxed(&sample->stands_for, block);
+    tell(mi__hooks.sample_place, sample);
+    void *sampled = atomic_get_relaxed(&sample->block);
+    sample->placed = sampled != NULL;
+    if (sampled == NULL && sample->samplers != 0) {
+        sampled = take_block(sample->class);
+        atomic_set_relaxed(&sample->block, sampled);
+    }
+    if (sampled == NULL) {
+        drop(sample);
+        return block;
+    }
+    *zero = sample->placed;
+    insert(sample);
+    tell(mi__hooks.sample_made, sample);
+    return sampled;
+}
+
+void
+mi__samples_mark(sample_t *sample, page_t *page)
+{
+    sample->class = CLASS_COUNT;
+    sample->block_size = page->slices << SLICE_SHIFT;
+    atomic_set_relaxed(&sample->block, page->start);
+    insert(sample);
+    page_set_owner_flag(page, OWNER_SAMPLED);
+    tell(mi__hooks.sample_made, sample);
+}
+
+static void
+end(sample_t *sample)
+{
+    void *block = atomic_get_relaxed(&sample->block);
+    tell(mi__hooks.sample_gone, sample);
+    if (sample->class == CLASS_COUNT) {
+        page_clear_owner_flag(mi__page_of(block), OWNER_SAMPLED);
+    } else if (!sample->placed) {
+        give_block(block);
+    }
+    drop(sample);
+}
+
+bool
+mi__samples_end(void *block, void **stands_for)
+{
+    sample_t *sample = take_out(block);
+    if (sample == NULL) {
+        return false;
+    }
+    *stands_for = atomic_get_relaxed(&sample->stands_for);
+    end(sample);
+    return true;
+}
+
+void
+mi__samples_end_heap(const heap_t *heap)
+{
+    for (sample_t *sample = mi__samples_first(); sample != NULL; sample = sample->next_made) {
+        void *block = atomic_get_relaxed(&sample->block);
+        page_t *page = block == NULL ? NULL : mi__page_of(block);
+        void *stands_for;
+        if (page != NULL && mi__samples_heap_of(page, block) == heap) {
+            (void)!mi__samples_end(block, &stands_for);
+        }
+    }
+}
+
+void *
+mi__samples_stands_for(const void *block)
+{
+    spin_lock(&lock);
+    const sample_t *sample = *find(block);
+    void *stands_for = sample == NULL ? NULL : atomic_get_relaxed(&sample->stands_for);
+    spin_unlock(&lock);
+    return stands_for;
+}
+
+heap_t *
+mi__samples_heap_of(page_t *page, const void *p)
+{
+    if (samples_are_in(page, page_owner(page))) {
+        const void *stands_for = mi__samples_stands_for(mi__page_block_of(page, p));
+        page = stands_for == NULL ? NULL : mi__page_of(stands_for);
+    }
+    return page == NULL ? NULL : mi__heap_of_page(page);
+}
+
+// ---- Fork
+
+// Records and the table are whole at every step, but for one record at worst. Pages may be half linked:
+// they are linked anew.
+static void
+link_anew(void)
+{
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        rooms[i] = NULL;
+    }
+    for (size_t i = 0, n = mi__region_count(); i < n; i++) {
+        region_t *region = mi__region_at(i);
+        for (size_t slice = 0, end = atomic_get_relaxed(&region->committed); slice < end; slice++) {
+            page_t *page = region_descriptor_at(region, slice);
+            uintptr_t word = page_owner(page);
+            if ((word & OWNER_REDIRECT) != 0 || !samples_are_in(page, word) || page->reserved == 1) {
+                continue;
+            }
+            page_clear_flag(page, PAGE_QUEUED);
+            if (has_room(page)) {
+                link_room(page);
+            }
+        }
+    }
+}
+
+void
+mi__samples_after_fork(void)
+{
+    if (spin_renew(&lock)) {
+        link_anew();
+    }
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+// sampling.c — draws, rates, and the cut.
+//
+// Owns:        see sampling.h
+// Threads:     see sampling.h
+// Invariants:  see sampling.h
+// Not here:    see sampling.h
+#include "heap/sampling.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/track.h"
+#include "heap/held.h"
+#include "os/os.h"
+
+// More blocks than are ever allocated.
+#define NEVER (UINT64_C(1) << 62)
+
+_Atomic(uint64_t) mi__sampling_rates[SAMPLER_COUNT];
+
+// ---- Draws
+
+// Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014), the mix "SplitMix64".
+static uint64_t
+random_bits(sampling_t *sampling)
+{
+    uint64_t z = sampling->random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+// −ln u for u in (0, 1]. With u = m · 2^e and m near 1, ln m = 2 artanh((m − 1) / (m + 1)), whose series is
+// s + s³/3 + s⁵/5 + … (Abramowitz and Stegun 4.1.27); |s| < 0.172 leaves an error below 3e-8.
+double
+mi__sampling_exponential(uint64_t bits)
+{
+    double u = (double)((bits >> 11) + 1) * 0x1p-53;
+    uint64_t word;
+    memcpy(&word, &u, sizeof word);
+    int exponent = (int)(word >> 52) - 1023;
+    word = (word & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1023) << 52;
+    double m;
+    memcpy(&m, &word, sizeof m);
+    if (m > 1.4142135623730951) {
+        m /= 2;
+        exponent++;
+    }
+    double s = (m - 1) / (m + 1);
+    double square = s * s;
+    double ln = 2 * s * (1 + square * (1.0 / 3 + square * (1.0 / 5 + square / 7)));
+    return -(ln + exponent * 0.6931471805599453);
+}
+
+// The series for a small x, doubled back up: 1 − e^−2y = c (2 − c) where c = 1 − e^−y.
+double
+mi__sampling_chance(double x)
+{
+    if (x > 64) {
+        return 1;
+    }
+    unsigned doublings = 0;
+    for (; x > 1.0 / 64; x /= 2) {
+        doublings++;
+    }
+    double chance = x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4)));
+    while (doublings-- > 0) {
+        chance *= 2 - chance;
+    }
+    return chance;
+}
+
+// 1 / −ln(1 − 1/n), by the series of ln(1 − x).
+static double
+geometric_mean(uint64_t n)
+{
+    if (n <= 1) {
+        return 0;
+    }
+    double sum = 0;
+    double power = 1;
+    for (int k = 1; k <= 64; k++) {
+        power /= (double)n;
+        sum += power / k;
+    }
+    return 1 / sum;
+}
+
+// `from` and the number of blocks that go before the next sample.
+static uint64_t
+draw(sampling_t *sampling, unsigned sampler, unsigned class, uint64_t from)
+{
+    uint64_t rate = sampling->rates[sampler];
+    if (rate == 0) {
+        return NEVER;
+    }
+    double mean =
+        sampler == SAMPLER_GUARD ? sampling->guard_mean : (double)rate / (double)sizeclass_block_size(class);
+    double blocks = mi__sampling_exponential(random_bits(sampling)) * mean;
+    return blocks < 0x1p61 ? from + (uint64_t)blocks : NEVER;
+}
+
+bool
+mi__sampling_takes_large(thread_heap_t *heap, size_t bytes)
+{
+    sampling_t *sampling = &heap->sampling;
+    uint64_t rate = sampling->rates[SAMPLER_PROFILE];
+    return rate != 0 && mi__sampling_exponential(random_bits(sampling)) * (double)rate <= (double)bytes;
+}
+
+double
+mi__sampling_weight(const thread_heap_t *heap, size_t bytes)
+{
+    return 1 / mi__sampling_chance((double)bytes / (double)heap->sampling.rates[SAMPLER_PROFILE]);
+}
+
+// ---- Rates
+
+static void
+seed(sampling_t *sampling)
+{
+    static _Atomic(uint64_t) seeded;
+    if (sampling->random == 0) {
+        uint64_t given = (uint64_t)conf_get(guarded_sample_seed);
+        sampling->random = given == 0 ? mi__os_random() | 1 : (given + atomic_add_relaxed(&seeded, 1)) << 32;
+    }
+}
+
+void
+mi__sampling_renew(thread_heap_t *heap)
+{
+    sampling_t *sampling = &heap->sampling;
+    for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
+        if (i != SAMPLER_GUARD || !sampling->own_guard_rate) {
+            sampling->rates[i] = atomic_get_relaxed(&mi__sampling_rates[i]);
+        }
+    }
+    if (sampling->rates[SAMPLER_PROFILE] + sampling->rates[SAMPLER_GUARD] != 0) {
+        seed(sampling);
+    }
+    sampling->guard_mean = geometric_mean(sampling->rates[SAMPLER_GUARD]);
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        mi__sampling_forget(heap, i);
+    }
+}
+
+void
+mi__sampling_look(thread_heap_t *heap)
+{
+    for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
+        bool own = i == SAMPLER_GUARD && heap->sampling.own_guard_rate;
+        if (!own && heap->sampling.rates[i] != atomic_get_relaxed(&mi__sampling_rates[i])) {
+            mi__sampling_renew(heap);
+            return;
+        }
+    }
+}
+
+void
+mi__sampling_set_rate(unsigned sampler, uint64_t rate)
+{
+    // Tools that track every block see all that samples would show, and want the usual places.
+    atomic_set_relaxed(&mi__sampling_rates[sampler], TRACKING ? 0 : rate);
+    if (!thread_heap_is_none(mi__thread_heap)) {
+        mi__sampling_renew(mi__thread_heap);
+    }
+}
+
+void
+mi__sampling_set_guard(thread_heap_t *heap, uint64_t rate, uint64_t seed)
+{
+    sampling_t *sampling = &heap->sampling;
+    sampling->own_guard_rate = true;
+    sampling->rates[SAMPLER_GUARD] = TRACKING ? 0 : rate;
+    sampling->random = seed == 0 ? sampling->random : seed << 32;
+    mi__sampling_renew(heap);
+}
+
+// ---- The cut
+
+// Takes all blocks but the first `keep` off `free`.
+static void
+take_back(thread_heap_t *heap, page_t *page, uint64_t keep)
+{
+    block_t *last = page->free;
+    while (--keep > 0) {
+        last = last->next;
+    }
+    block_t *block = last->next;
+    last->next = NULL;
+    uint32_t count = 0;
+    for (block_t *next; block != NULL; block = next, count++) {
+        next = block->next;
+        if ((page->flags & PAGE_STAND_IN) != 0) {
+            mi__held_keep(heap, page->class, block);
+        } else {
+            (void)page_push_local(page, block);
+        }
+    }
+    thread_heap_ungrant(heap, page->class, count);
+}
+
+unsigned
+mi__sampling_cut(thread_heap_t *heap, unsigned class, page_t *page)
+{
+    sampling_t *sampling = &heap->sampling;
+    uint64_t taken = heap->granted[class];
+    for (const block_t *block = page->free; block != NULL; block = block->next) {
+        taken--;
+    }
+    unsigned samplers = 0;
+    uint64_t first = NEVER;
+    for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
+        uint64_t *next = &sampling->next[i][class];
+        if (*next == 0) {
+            *next = draw(sampling, i, class, taken);
+        }
+        if (*next <= taken) {
+            samplers |= 1U << i;
+            *next = draw(sampling, i, class, taken + 1);
+        }
+        first = *next < first ? *next : first;
+    }
+    ASSERT(first > taken);
+    heap->sample_in[class] = (int64_t)(first - heap->granted[class]);
+    if (heap->granted[class] > first) {
+        take_back(heap, page, first - taken);
+    }
+    return samplers;
+}
+
+void
+mi__sampling_shift(thread_heap_t *heap, unsigned class, uint64_t granted)
+{
+    for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
+        uint64_t *next = &heap->sampling.next[i][class];
+        *next += *next == 0 ? 0 : granted;
+    }
+}
+
+void
+mi__sampling_forget(thread_heap_t *heap, unsigned class)
+{
+    for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
+        heap->sampling.next[i][class] = 0;
+    }
+    heap->sample_in[class] = 0;
+}
