@@ -35,6 +35,7 @@ set(MI_SOURCES_COMMON
   src/front/arena_api.c
   src/front/deferred.c
   src/front/descriptor.c
+  src/front/estimate.c
   src/front/heap_api.c
   src/front/heap_manage.c
   src/front/hook.c
@@ -45,8 +46,14 @@ set(MI_SOURCES_COMMON
   src/front/options_api.c
   src/front/override.c
   src/front/posix.c
+  src/front/pprof.c
+  src/front/profile.c
+  src/front/profile_api.c
+  src/front/profile_text.c
   src/front/report.c
   src/front/sample.c
+  src/front/sink.c
+  src/front/sites.c
   src/front/stack.c
   src/front/stats.c
   src/front/stats_api.c
@@ -55,6 +62,7 @@ set(MI_SOURCES_COMMON
 
 set(MI_SOURCES_LINUX
   src/os/os_linux.c
+  src/os/os_linux_files.c
   src/os/os_linux_group.c
   src/os/os_linux_numa.c
   src/os/os_linux_places.c
@@ -94,15 +102,18 @@ endif()
 
 # Their static tables are large and hardly used: behind all others, so that what every process writes to lies
 # together, on fewer pages of memory.
-foreach(path src/arena/region.c src/front/tally.c src/front/report.c)
+foreach(path src/arena/region.c src/front/tally.c src/front/report.c src/front/estimate.c src/front/profile.c
+    src/front/sites.c src/front/stack.c)
   list(REMOVE_ITEM MI_SOURCES ${path})
   list(APPEND MI_SOURCES ${path})
 endforeach()
 
-# Between an allocation's entry and what looks at its stack: these keep frame pointers.
+# Between an allocation's entry and what looks at its stack: these keep frame pointers; or, where that would cost
+# instructions, leave their callers' alone.
 set(MI_SOURCES_FRAMES ${MI_SOURCES})
 list(FILTER MI_SOURCES_FRAMES INCLUDE REGEX "src/(alloc/|front/|heap/samples)")
+set(MI_SOURCES_FRAMELESS src/heap/thread_heap.c)
 
-foreach(list MI_SOURCES MI_SOURCES_FRAMES MI_SOURCES_TRACK MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
+foreach(list MI_SOURCES MI_SOURCES_FRAMES MI_SOURCES_FRAMELESS MI_SOURCES_TRACK MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
   list(TRANSFORM ${list} PREPEND "${PROJECT_SOURCE_DIR}/")
 endforeach()

@@ -438,6 +438,12 @@ typedef enum mi_option_e {
     mi_option_memory_limit = 1006,
     mi_option_memory_soft_limit = 1007,
     mi_option_cgroup_limit = 1008,
+    mi_option_profile_rate = 1009,
+    mi_option_profile_format = 1010,
+    mi_option_profile_alloc_interval = 1011,
+    mi_option_profile_inuse_interval = 1012,
+    mi_option_profile_time_interval = 1013,
+    mi_option_profile_leaks = 1014,
     _mi_option_ours_last,
 
     /* Names of versions 1 and 2. */
@@ -631,6 +637,66 @@ mi_decl_export void mi_memory_limit_get(size_t *soft, size_t *hard, size_t *held
 mi_decl_extension typedef void(mi_cdecl mi_memory_limit_fun)(bool hard, size_t held, size_t limit,
                                                              void *arg);
 mi_decl_export void mi_register_memory_limit(mi_memory_limit_fun *fun, void *arg) mi_attr_noexcept;
+
+/* ---- The profile ----------------------------------------------------------------------------- */
+
+/*
+ * A sampling heap profile: which stacks allocated the memory that is in use. One allocation in so many
+ * bytes is sampled, at no cost for the others; docs/profiling.md is a tour. MIMALLOC_PROFILE=<base> starts
+ * it with the process, and writes <base>.<pid>.<number>.pb.gz at the end.
+ */
+
+/*
+ * Starts the profile, or changes its rate: one sample in `rate` bytes, in the mean; 0: as option
+ * profile_rate says (512 KiB). Other threads follow on their next ways off the straight path. Returns
+ * false when this build takes no samples (MI_TRACK_*). mi_profile_stop takes no more samples; those that
+ * there are stay in the profile, and their frees are still noticed. Neither may be called by a function
+ * that is given to one of this section.
+ */
+mi_decl_export bool mi_profile_start(size_t rate) mi_attr_noexcept;
+mi_decl_export void mi_profile_stop(void) mi_attr_noexcept;
+mi_decl_export bool mi_profile_is_active(void) mi_attr_noexcept;
+
+/*
+ * mi_profile_reset forgets what was freed, the peaks and the lifetimes: what is in use stays.
+ * mi_profile_mark marks what is in use: growth (sample type growth_space) is counted from there.
+ */
+mi_decl_export void mi_profile_reset(void) mi_attr_noexcept;
+mi_decl_export void mi_profile_mark(void) mi_attr_noexcept;
+
+/*
+ * The forms of a profile: pprof's protocol buffers, gzipped; the text that jeprof, google-pprof and pprof
+ * read; folded stacks for flame graphs; a report for people.
+ */
+typedef enum mi_profile_form_e {
+    MI_PROFILE_PPROF,
+    MI_PROFILE_TEXT,
+    MI_PROFILE_FOLDED,
+    MI_PROFILE_REPORT
+} mi_profile_form_t;
+
+/*
+ * Writes the profile to a new file at `path`, for its user only; or, when that is NULL, to the next one of
+ * the base that MIMALLOC_PROFILE gave. Returns 0, or an errno: EEXIST when there is something at `path`,
+ * EINVAL without a path and a base, or for a `form` that is none.
+ */
+mi_decl_export int mi_profile_dump(const char *path, mi_profile_form_t form) mi_attr_noexcept;
+
+/*
+ * Writes the profile by `write`, which is called for piece after piece and returns false to end this; then,
+ * and without memory, the result is false. `write` may allocate, and calls nothing of this section.
+ */
+typedef bool(mi_cdecl mi_profile_write_fun)(const void *bytes, size_t size, void *arg);
+mi_decl_export bool mi_profile_write(mi_profile_form_t form, mi_profile_write_fun *write,
+                                     void *arg) mi_attr_noexcept;
+
+/*
+ * While the profile is on, calls `fn` with each sample: a block `p` of `size` bytes that was just
+ * allocated, and stands for `weight_bytes` bytes of allocations like it; and again, with `freed` set, when
+ * it is about to be freed. `fn` may allocate and free; that is not sampled. NULL: no function.
+ */
+typedef void(mi_cdecl mi_sample_fun)(bool freed, void *p, size_t size, size_t weight_bytes, void *arg);
+mi_decl_export void mi_register_sample(mi_sample_fun *fn, void *arg) mi_attr_noexcept;
 
 /* ---- POSIX, other Unix systems and Windows --------------------------------------------------- */
 

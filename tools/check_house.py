@@ -30,6 +30,7 @@ OWN_INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 HEADER_OF = {
     "src/arena/sweep.c": "arena/slices.h",
     "src/os/os_linux.c": "os/os.h",
+    "src/os/os_linux_files.c": "os/os.h",
     "src/os/os_linux_numa.c": "os/os.h",
     "src/os/os_linux_places.c": "os/os.h",
     "src/os/os_linux_threads.c": "os/os.h",
@@ -39,7 +40,7 @@ HEADER_OF = {
 }
 # These define names that programs call: their header is a public one, or libc's.
 EXPORTING = {"api.c", "heap_api.c", "heap_manage.c", "options_api.c", "limit_api.c", "stats_api.c", "posix.c", "new.c",
-             "override.c", "glibc_control.c", "deepbind.c"}
+             "override.c", "glibc_control.c", "deepbind.c", "profile_api.c"}
 # The wrappers themselves: their callers carry the comments.
 ATOMIC_WRAPPERS = "src/base/atomic.h"
 

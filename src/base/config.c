@@ -14,4 +14,5 @@ conf_t mi__conf = {
     .errors = ERRORS_BY_KIND,
     .max_errors = 32,
     .max_warnings = 32,
+    .profile_rate = 512 * 1024,
 };

@@ -75,6 +75,13 @@ typedef struct conf_t {
     long errors;       // an errors_t
     long max_errors;   // lines about errors, -1 without end
     long max_warnings; // and about warnings
+    // The profile (front/profile.c).
+    long profile_rate;           // bytes for one sample
+    long profile_format;         // a profile_form_t
+    long profile_alloc_interval; // bytes allocated, or more in use, or seconds, after which a file is written
+    long profile_inuse_interval;
+    long profile_time_interval;
+    bool profile_leaks; // say at the end what is still held
     // [constant after init]
     long region_bytes_log2;     // first reservation, as a power of two
     long reserve_os_bytes;      // to reserve and commit at the start

@@ -22,6 +22,7 @@
 #include "front/deferred.h"
 #include "front/limit_api.h"
 #include "front/options.h"
+#include "front/profile.h"
 #include "front/report.h"
 #include "front/sample.h"
 #include "front/stats.h"
@@ -51,9 +52,13 @@ mi__front_first_use(void)
     }
     mi__options_load();
     static bool read;
-    if (!read && mi__conf.group_limit) {
+    if (!read && mi__os_env_ready()) {
         read = true;
-        mi__limit_api_read_group();
+        if (mi__conf.group_limit) {
+            mi__limit_api_read_group();
+        }
+        mi__sample_start();
+        mi__profile_start_early();
     }
 }
 
@@ -100,6 +105,13 @@ say_active(void)
     mi__message("%s\n", text.chars);
 }
 
+static void
+after_fork(void)
+{
+    mi__registry_after_fork();
+    mi__profile_after_fork();
+}
+
 __attribute__((constructor(FIRST_OF_ALL))) void
 mi__process_init(void)
 {
@@ -113,15 +125,15 @@ mi__process_init(void)
     mi__front_first_use();
     // No handler for the time before the fork: whatever it locked could be held by a caller of
     // fork.
-    pthread_atfork(NULL, NULL, mi__registry_after_fork);
-    mi__sample_start();
-    if (conf_get(verbose) || conf_get(show_stats)) {
+    pthread_atfork(NULL, NULL, after_fork);
+    if (conf_get(verbose) || conf_get(show_stats) || conf_get(profile_leaks)) {
         mi__os_keep_stderr();
     }
     if (conf_get(verbose)) {
         say_active();
     }
     mi__arena_api_start();
+    mi__profile_init();
 }
 
 __attribute__((destructor(FIRST_OF_ALL))) void
@@ -132,6 +144,7 @@ mi__process_done(void)
         return;
     }
     done = true;
+    mi__profile_done();
     if (conf_get(show_stats)) {
         mi__stats_print(NULL, NULL);
     }

@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/config.h"
+#include "front/profile.h"
 #include "front/report.h"
 #include "os/os.h"
 
@@ -125,6 +126,20 @@ const option_t mi__options[] = {
      AT(memory_soft_limit), "bytes above which free memory is given back at once; 0: no limit"},
     {mi_option_cgroup_limit, "cgroup_limit", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(group_limit),
      "lower both limits to those of the control group, version 1 or 2, when the process starts"},
+    {mi_option_profile_rate, "profile_rate", "profile_sample_rate", OPTION_BYTES, NULL, 1, LONG_MAX,
+     512 * 1024, AT(profile_rate), "bytes for which the profile takes one sample, in the mean"},
+    {mi_option_profile_format, "profile_format", NULL, OPTION_CHOICE, "pprof|text|folded|report", 0,
+     PROFILE_FORMS - 1, PROFILE_PPROF, AT(profile_format), "the form of the profile's files"},
+    {mi_option_profile_alloc_interval, "profile_alloc_interval", NULL, OPTION_BYTES, NULL, 0, LONG_MAX, 0,
+     AT(profile_alloc_interval), "bytes to allocate before the next file of the profile; 0: none for that"},
+    {mi_option_profile_inuse_interval, "profile_inuse_interval", NULL, OPTION_BYTES, NULL, 0, LONG_MAX, 0,
+     AT(profile_inuse_interval),
+     "by how many bytes the memory in use exceeds its last peak before the next file of the profile; 0: none "
+     "for that"},
+    {mi_option_profile_time_interval, "profile_time_interval", NULL, OPTION_NUMBER, NULL, 0, INT_MAX, 0,
+     AT(profile_time_interval), "seconds between two files of the profile, while it takes samples; 0: none"},
+    {mi_option_profile_leaks, "profile_leaks", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(profile_leaks),
+     "profile, and say at the end which stacks hold memory"},
 };
 // clang-format on
 const size_t mi__options_count = sizeof mi__options / sizeof mi__options[0];
@@ -136,8 +151,9 @@ enum {
 
 _Static_assert(COUNT == _mi_option_last + _mi_option_ours_last - FIRST_OF_OURS, "each option has a row");
 
-// Variables that mean something to other versions, and are no options.
+// Variables that are no options: one of other versions, and one whose value is a path (front/profile.c).
 static const char other_variables[] = "disable_redirect";
+static const char path_variables[] = "profile";
 
 static _Atomic(uint8_t) origins[COUNT]; // option_origin_t
 static _Atomic(long) values[COUNT];     // of options without effect, once they are set
@@ -471,6 +487,9 @@ judge_name(const char *entry, void *arg)
     size_t length = (size_t)(equals - entry);
     const option_t *older = find(name, true);
     const option_t *option = older != NULL ? older : find(name, false);
+    if (word_index(path_variables, name, '=') >= 0) {
+        return;
+    }
     if (option == NULL && word_index(other_variables, name, '=') < 0) {
         reject_name(entry, length);
     } else if (!conf_get(verbose)) {

@@ -19,6 +19,10 @@
 #include "base/bits.h"
 #include "os/os.h"
 
+// Not pulled into a static program, where there is nothing to open.
+#pragma weak dlopen
+#pragma weak dlsym
+
 enum {
     TRUSTED = 1024,     // chains remembered
     STEP_MAX = 1 << 20, // bytes that one frame may have
@@ -164,7 +168,7 @@ take_frame(struct _Unwind_Context *context, void *arg)
 void
 mi__stack_start(void)
 {
-    if (atomic_get_relaxed(&unwinder) != NULL) {
+    if (atomic_get_relaxed(&unwinder) != NULL || dlopen == NULL || dlsym == NULL) {
         return;
     }
     // Not linked with: most programs in C do without it.

@@ -234,7 +234,7 @@ mi__samples_new(unsigned samplers, size_t requested)
     sample->requested = requested;
     sample->placed = false;
     for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
-        sample->of_sampler[i] = NULL;
+        OWNER_SET(sample->of_sampler[i], NULL);
     }
     return sample;
 }

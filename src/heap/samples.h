@@ -29,6 +29,7 @@ typedef struct sample_t {
     bool placed;                // by a sampler, not in the store
     // [the samplers'] whatever they want to keep with it
     void *of_sampler[SAMPLER_COUNT];
+    int64_t made_ms; // of the profile: when it was allocated
     // [constant after init]
     struct sample_t *next_made;
     // [lock: of the table]

@@ -139,6 +139,33 @@ bool mi__os_is_readable(const void *p);
 // takes. False, and `name` is "", when it is in no file. Async-signal-safe; slow.
 bool mi__os_module(uintptr_t address, char *name, size_t size, uintptr_t *offset);
 
+// Makes a file that was not there, which only its user may read. Returns its descriptor, or −errno; it
+// follows no symbolic link at the end of the path.
+int mi__os_create(const char *path);
+bool mi__os_write(int fd, const void *bytes, size_t length);
+void mi__os_close(int fd);
+
+// Nanoseconds since 1970.
+int64_t mi__os_wall_ns(void);
+
+// Calls `each` for piece after piece of the system's list of the process's mappings.
+void mi__os_each_mapping(void (*each)(const char *text, size_t length, void *arg), void *arg);
+
+// A piece of code that is loaded: an executable segment of the program or of a library.
+typedef struct os_module_t {
+    uintptr_t start;
+    uintptr_t end;
+    uintptr_t base; // what was added to the file's addresses
+    uint64_t file_offset;
+    const char *path;
+    const unsigned char *build_id; // NULL when it has none
+    size_t build_id_length;
+} os_module_t;
+
+// Calls `each` for every one, the program's first. Takes a lock of the loader's, which protects them
+// meanwhile: the caller holds no lock that a thread inside of dlopen could wait for.
+void mi__os_each_module(void (*each)(const os_module_t *module, void *arg), void *arg);
+
 // Maps `size` bytes in huge pages of 2^page_log2 bytes each, of which `size` is a multiple: accessible
 // and zero, near to the NUMA node `node` where that is not negative and the node has room. NULL when
 // the system has not as many such pages. Given back by mi__os_unreserve, page by page.

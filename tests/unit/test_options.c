@@ -21,8 +21,8 @@
 
 typedef struct loaded_t {
     conf_t conf;
-    long values[64]; // by row
-    option_origin_t origins[64];
+    long values[128]; // by row
+    option_origin_t origins[128];
     char said[3000];
 } loaded_t;
 
@@ -203,8 +203,16 @@ every_option_with_an_effect_can_be_set(void **state)
          "MIMALLOC_RESERVE_HUGE_OS_PAGES=9", "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT=2",
          "MIMALLOC_RESERVE_OS_MEMORY=3M", "MIMALLOC_USE_NUMA_NODES=4", "MIMALLOC_DISALLOW_OS_ALLOC=1",
          "MIMALLOC_PURGE_THREAD=never", "MIMALLOC_MEMORY_LIMIT=3G", "MIMALLOC_MEMORY_SOFT_LIMIT=100M",
-         "MIMALLOC_CGROUP_LIMIT=1");
+         "MIMALLOC_CGROUP_LIMIT=1", "MIMALLOC_PROFILE_RATE=1M", "MIMALLOC_PROFILE_FORMAT=folded",
+         "MIMALLOC_PROFILE_ALLOC_INTERVAL=1G", "MIMALLOC_PROFILE_INUSE_INTERVAL=2M",
+         "MIMALLOC_PROFILE_TIME_INTERVAL=60", "MIMALLOC_PROFILE_LEAKS=1", "MIMALLOC_PROFILE=/tmp/x");
     assert_string_equal(loaded.said, "");
+    assert_int_equal(loaded.conf.profile_rate, 1 << 20);
+    assert_int_equal(loaded.conf.profile_format, 2);
+    assert_int_equal(loaded.conf.profile_alloc_interval, 1 << 30);
+    assert_int_equal(loaded.conf.profile_inuse_interval, 2 << 20);
+    assert_int_equal(loaded.conf.profile_time_interval, 60);
+    assert_true(loaded.conf.profile_leaks);
     assert_int_equal(loaded.conf.reserve_huge_pages, 9);
     assert_int_equal(loaded.conf.reserve_huge_pages_at, 2);
     assert_int_equal(loaded.conf.reserve_os_bytes, 3 << 20);

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// os_linux_files.c — the part of the port to Linux that a profile's files need: new files, the code that
+// is loaded, the list of mappings.
+//
+// Files are written by `syscall`, see os_linux.c.
+//
+// Owns:        nothing
+// Threads:     any; mi__os_each_module takes a lock of the loader's
+// Invariants:  as in os_linux.c
+// Not here:    what lies at an address → os_linux_places.c
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include "os/os.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+
+enum { TEXT_MAX = 4096, OWNER_ONLY = 0600 };
+
+int
+mi__os_create(const char *path)
+{
+    int saved = errno;
+    long fd =
+        syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, OWNER_ONLY);
+    int result = fd < 0 ? -errno : (int)fd;
+    errno = saved;
+    return result;
+}
+
+bool
+mi__os_write(int fd, const void *bytes, size_t length)
+{
+    int saved = errno;
+    const char *from = bytes;
+    while (length > 0) {
+        long done = syscall(SYS_write, fd, from, length);
+        if (done <= 0 && errno != EINTR) {
+            break;
+        }
+        from += done < 0 ? 0 : done;
+        length -= done < 0 ? 0 : (size_t)done;
+    }
+    errno = saved;
+    return length == 0;
+}
+
+void
+mi__os_close(int fd)
+{
+    int saved = errno;
+    syscall(SYS_close, fd);
+    errno = saved;
+}
+
+int64_t
+mi__os_wall_ns(void)
+{
+    int saved = errno;
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    errno = saved;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void
+mi__os_each_mapping(void (*each)(const char *text, size_t length, void *arg), void *arg)
+{
+    int saved = errno;
+    char text[TEXT_MAX];
+    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+    for (long length = 1; fd >= 0 && length > 0;) {
+        length = syscall(SYS_read, (int)fd, text, sizeof text);
+        if (length > 0) {
+            each(text, (size_t)length, arg);
+        }
+    }
+    if (fd >= 0) {
+        syscall(SYS_close, (int)fd);
+    }
+    errno = saved;
+}
+
+// ---- modules
+
+typedef struct visit_t {
+    void (*each)(const os_module_t *module, void *arg);
+    void *arg;
+    bool past_main;
+    char program[TEXT_MAX]; // the first module's file: it comes without a name
+} visit_t;
+
+// Looks for the build id among the notes of a segment.
+static void
+find_build_id(os_module_t *module, const char *at, size_t size, size_t align)
+{
+    while (size >= sizeof(ElfW(Nhdr))) {
+        ElfW(Nhdr) note;
+        __builtin_memcpy(&note, at, sizeof note);
+        size_t name_size = align_up(note.n_namesz, align);
+        size_t whole = sizeof note + name_size + align_up(note.n_descsz, align);
+        if (whole > size) {
+            return;
+        }
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof "GNU" &&
+            __builtin_memcmp(at + sizeof note, "GNU", sizeof "GNU") == 0) {
+            module->build_id = (const unsigned char *)at + sizeof note + name_size;
+            module->build_id_length = note.n_descsz;
+            return;
+        }
+        at += whole;
+        size -= whole;
+    }
+}
+
+static int
+visit(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    visit_t *to = arg;
+    (void)size;
+    bool is_main = !to->past_main;
+    to->past_main = true;
+    os_module_t module = {.path = is_main ? to->program : info->dlpi_name};
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        if (header->p_type == PT_NOTE && module.build_id == NULL) {
+            const char *notes = (const char *)(info->dlpi_addr + header->p_vaddr); // NOLINT
+            find_build_id(&module, notes, header->p_memsz, header->p_align == 8 ? 8 : 4);
+        }
+    }
+    uintptr_t page = mi__os_page_size();
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        if (header->p_type == PT_LOAD && (header->p_flags & PF_X) != 0) {
+            uintptr_t start = info->dlpi_addr + header->p_vaddr;
+            module.start = start & ~(page - 1);
+            module.end = align_up(start + header->p_memsz, page);
+            module.file_offset = header->p_offset & ~(uint64_t)(page - 1);
+            module.base = info->dlpi_addr;
+            to->each(&module, to->arg);
+        }
+    }
+    return 0;
+}
+
+void
+mi__os_each_module(void (*each)(const os_module_t *module, void *arg), void *arg)
+{
+    int saved = errno;
+    visit_t to = {.each = each, .arg = arg};
+    long length = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", to.program, sizeof to.program - 1);
+    to.program[length < 0 ? 0 : length] = 0;
+    dl_iterate_phdr(visit, &to);
+    errno = saved;
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The profile: right within its bounds, in forms that the tools of others read, with and without frame pointers;
+# files as the options say; what is left at the end.
+# timeout: 600
+# shellcheck source=common.bash
+. "$(dirname "$0")/common.bash"
+need readelf addr2line
+PYTHON=${PYTHON:-python3}
+
+compile profile.c -fno-omit-frame-pointer
+mv "$scratch/profile" "$scratch/frames"
+compile profile.c -fomit-frame-pointer
+
+# ---- right
+
+for program in frames profile; do
+    "$PYTHON" "$here/profile.py" accuracy "$scratch/$program" "$LIB" 65536 20 || fail "figures of $program"
+done
+"$PYTHON" "$here/profile.py" accuracy "$scratch/frames" "$LIB" 524288 100 || fail "figures at the usual rate"
+
+# ---- files
+
+# run NAME=VALUE...: runs the program with these options in an empty folder, $scratch/out.
+run() {
+    rm -rf "$scratch/out"
+    mkdir "$scratch/out"
+    env "${@/#/MIMALLOC_}" MIMALLOC_PROFILE_RATE=64K MIMALLOC_PROFILE="$scratch/out/p" LD_PRELOAD="$LIB" \
+        "$scratch/profile" >"$scratch/said" 2>"$scratch/err" || fail "the program, with $*"
+    clean "$scratch/err"
+}
+# written PATTERN COUNT: so many files have such a name.
+written() {
+    local found
+    found=$(find "$scratch/out" -name "$1" | wc -l)
+    [ "$found" = "$2" ] || fail "$found files $1, not $2: $(ls "$scratch/out")"
+}
+run PROFILE_FORMAT=pprof
+written 'p.*.0001.pb.gz' 1
+[ "$(stat -c %a "$scratch"/out/p.*)" = 600 ] || fail "others may read the profile"
+pb=$scratch/pb.gz
+mv "$scratch"/out/p.* "$pb"
+run PROFILE_FORMAT=text
+written 'p.*.0001.heap' 1
+text=$scratch/text.heap
+mv "$scratch"/out/p.* "$text"
+run PROFILE_FORMAT=folded
+written 'p.*.0001.folded' 1
+# frames separated by ';', a blank, a number: what flame graphs are made of
+if grep -vE '^[^; ]+(;[^; ]+)* [0-9]+$' "$scratch"/out/p.*; then
+    fail "no folded stacks"
+fi
+# 16 MB are allocated and 8 held.
+run PROFILE_ALLOC_INTERVAL=4M
+written 'p.*.pb.gz' 4
+run PROFILE_INUSE_INTERVAL=2M
+written 'p.*.pb.gz' 4
+for file in "$scratch"/out/p.*; do
+    "$PYTHON" "$here/profile.py" proto "$file" >/dev/null || fail "$file"
+done
+
+# ---- a base that is no good is told once
+
+LD_PRELOAD=$LIB MIMALLOC_PROFILE=/nowhere/p MIMALLOC_PROFILE_ALLOC_INTERVAL=1M "$scratch/profile" \
+    >/dev/null 2>"$scratch/err" || fail "the program, with a bad base"
+[ "$(cat "$scratch/err")" = "mimalloc: warning: no profile can be written to $(sed 's/.* to \(.*\): .*/\1/' "$scratch/err"): there is no such folder (error 2)" ] ||
+    fail "a bad base: $(cat "$scratch/err")"
+# ---- a child of a fork has files of its own
+
+run PROFILE_FORMAT=text
+rm "$scratch"/out/*
+LD_PRELOAD=$LIB MIMALLOC_PROFILE=$scratch/out/p MIMALLOC_PROFILE_FORMAT=text bash -c '(:; :) & wait; :'
+written 'p.*.0001.heap' 2
+
+# ---- what is not freed
+
+LD_PRELOAD=$LIB MIMALLOC_PROFILE_LEAKS=1 MIMALLOC_PROFILE_RATE=64K "$scratch/profile" >/dev/null 2>"$scratch/err"
+grep -q '^mimalloc: not freed at the end:$' "$scratch/err" || fail "no leaks are told: $(cat "$scratch/err")"
+grep -qE '^about 7\.[5-7] MiB in [0-9]+ blocks of [0-9]+ kinds are in use; one sample in 64\.0 KiB$' "$scratch/err" ||
+    fail "the sum of leaks: $(head -3 "$scratch/err")"
+grep -qE '^about 976\.[0-9] KiB in 1 blocks of 976\.[0-9] KiB \(1 samples\), allocated at$' "$scratch/err" ||
+    fail "the largest leak: $(head -5 "$scratch/err")"
+grep -qE '^ +#0 profile\+0x[0-9a-f]+$' "$scratch/err" || fail "where: $(head -5 "$scratch/err")"
+grep -q 'libmimalloc' "$scratch/err" && fail "the library's own frames: $(grep -m1 libmimalloc "$scratch/err")"
+
+# ---- the tools of others
+
+# names COMMAND...: its output has the program's functions and no other allocator's.
+names() {
+    "$@" >"$scratch/out.txt" 2>"$scratch/err" || fail "$*: $(cat "$scratch/err")"
+    grep -qE '\bhold_0\b' "$scratch/out.txt" || fail "$1 knows no names: $(head "$scratch/out.txt")"
+    grep -qE '\b(malloc|fast_alloc|mi__\w+)\b' "$scratch/out.txt" && fail "$1 shows frames of the library"
+    echo "read by $1"
+}
+for tool in jeprof google-pprof; do
+    if command -v "$tool" >/dev/null; then
+        names "$tool" --text --inuse_space "$scratch/profile" "$text"
+        grep -qE '^Total: [78]\.[0-9] MB' "$scratch/out.txt" || fail "$tool: $(head -1 "$scratch/out.txt")"
+    fi
+done
+if command -v go >/dev/null; then
+    for file in "$pb" "$text"; do
+        names go tool pprof -top -inuse_space "$scratch/profile" "$file"
+    done
+    names go tool pprof -top -unit=mb -sample_index=alloc_space "$scratch/profile" "$pb"
+    grep -qE 'Total samples = 1[56]\.[0-9]+MB' "$scratch/out.txt" || fail "allocated: $(head -6 "$scratch/out.txt")"
+    grep -q '^Build ID: [0-9a-f]\{8,\}' "$scratch/out.txt" || fail "no build id"
+fi
+echo "profile: fine"
