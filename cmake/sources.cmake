@@ -14,6 +14,7 @@ set(MI_SOURCES_COMMON
   src/arena/region.c
   src/arena/slices.c
   src/arena/sweep.c
+  src/arena/watch.c
   src/page/page.c
   src/page/remote.c
   src/page/trim.c
@@ -66,6 +67,7 @@ set(MI_SOURCES_LINUX
   src/os/os_linux_group.c
   src/os/os_linux_numa.c
   src/os/os_linux_places.c
+  src/os/os_linux_pressure.c
   src/os/os_linux_threads.c)
 
 # The calls that only glibc has: mallinfo and its like, and dlopen with RTLD_DEEPBIND.

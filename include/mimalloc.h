@@ -444,6 +444,8 @@ typedef enum mi_option_e {
     mi_option_profile_inuse_interval = 1012,
     mi_option_profile_time_interval = 1013,
     mi_option_profile_leaks = 1014,
+    mi_option_trim_delay = 1015,
+    mi_option_memory_pressure = 1016,
     _mi_option_ours_last,
 
     /* Names of versions 1 and 2. */

@@ -51,7 +51,7 @@ make_room(size_t size)
         mi__thread_heap_collect(main);
         mi__siblings_collect(main, false);
     }
-    mi__registry_collect(false);
+    mi__registry_collect(NULL);
     return true;
 }
 
@@ -232,14 +232,14 @@ mi__collect(bool force)
     uint64_t before = mi__purge_total();
     thread_heap_t *main = mi__thread_heap->main;
     // Other threads do it for themselves, when they come by.
-    uint32_t wishes = force ? atomic_add_relaxed(&mi__thread_heap_wishes, 1) + 1 : 0;
+    uint32_t wishes = force ? atomic_add_relaxed(&mi__thread_heap_wishes, WISH_ALL) + WISH_ALL : 0;
     if (!thread_heap_is_none(main) && force) {
         mi__thread_heap_grant_wish(main, wishes);
     } else if (!thread_heap_is_none(main)) {
         mi__thread_heap_collect(main);
         mi__siblings_collect(main, false);
     }
-    mi__registry_collect(force);
+    mi__registry_collect(force ? mi__thread_heap_trim : NULL);
     (void)mi__purge_poll(force);
     (void)mi__purge_tend();
     return (size_t)(mi__purge_total() - before);

@@ -12,8 +12,10 @@
 #include "os/os.h"
 
 enum {
-    LARGE_PAGE_LOG2 = 21, // 2 MiB
-    HUGE_PAGE_LOG2 = 30,  // 1 GiB
+    LARGE_PAGE_LOG2 = 21,  // 2 MiB
+    LARGE_STEP = 32 << 20, // taken from the pool at a time, where that has so much
+    LARGE_RETRY_MS = 1000, // after the pool was empty
+    HUGE_PAGE_LOG2 = 30,   // 1 GiB
     GIB_LOG2 = 30,
     GIB_MAX_LOG2 = 14, // at one time: 16 TiB
 };
@@ -91,6 +93,43 @@ mi__given_add(const given_t *memory)
     return region;
 }
 
+// Of 2 MiB pages; NULL where the system has not as many.
+static region_t *
+add_large(size_t size, bool exclusive)
+{
+    given_t memory = {.ours = true,
+                      .committed = true,
+                      .pinned = true,
+                      .zero = true,
+                      .exclusive = exclusive,
+                      .numa_node = -1};
+    memory.size = align_up(size, (size_t)1 << LARGE_PAGE_LOG2);
+    memory.start = mi__os_map_huge(memory.size, LARGE_PAGE_LOG2, -1);
+    region_t *region = memory.start == NULL ? NULL : mi__given_add(&memory);
+    if (memory.start != NULL && region == NULL) {
+        mi__os_unreserve(memory.start, memory.size);
+    }
+    return region;
+}
+
+region_t *
+mi__given_large(size_t slices, size_t align)
+{
+    static _Atomic(int64_t) retry_ms;
+    size_t bytes = (slices << SLICE_SHIFT) + (align > SLICE_SIZE ? align : 0);
+    int64_t now_ms = mi__os_clock_ms();
+    if (bytes > SIZE_MAX / 4 || bytes < slices || mi__region_count() > REGION_MAX / 2 ||
+        now_ms < atomic_get_relaxed(&retry_ms)) {
+        return NULL;
+    }
+    region_t *region = bytes < LARGE_STEP ? add_large(LARGE_STEP, false) : NULL;
+    region = region == NULL ? add_large(bytes, false) : region;
+    if (region == NULL) {
+        atomic_set_relaxed(&retry_ms, now_ms + LARGE_RETRY_MS);
+    }
+    return region;
+}
+
 region_t *
 mi__given_reserve(size_t size, bool commit, bool large, bool exclusive)
 {
@@ -99,20 +138,17 @@ mi__given_reserve(size_t size, bool commit, bool large, bool exclusive)
     }
     given_t memory = {
         .ours = true, .committed = commit, .zero = true, .exclusive = exclusive, .numa_node = -1};
-    if (large && commit) {
-        memory.size = align_up(size, (size_t)1 << LARGE_PAGE_LOG2);
-        memory.start = mi__os_map_huge(memory.size, LARGE_PAGE_LOG2, -1);
-        memory.pinned = memory.start != NULL;
+    region_t *region = large && commit ? add_large(size, exclusive) : NULL;
+    if (region != NULL) {
+        return region;
     }
+    memory.size = align_up(size, SLICE_SIZE);
+    memory.start = mi__os_reserve(memory.size, CHUNK_BYTES);
     if (memory.start == NULL) {
-        memory.size = align_up(size, SLICE_SIZE);
-        memory.start = mi__os_reserve(memory.size, CHUNK_BYTES);
-        if (memory.start == NULL) {
-            return NULL;
-        }
+        return NULL;
     }
-    bool usable = !commit || memory.pinned || mi__os_commit(memory.start, memory.size);
-    region_t *region = usable ? mi__given_add(&memory) : NULL;
+    bool usable = !commit || mi__os_commit(memory.start, memory.size);
+    region = usable ? mi__given_add(&memory) : NULL;
     if (region == NULL) {
         mi__os_unreserve(memory.start, memory.size);
     }

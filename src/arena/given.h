@@ -36,6 +36,10 @@ MI_NODISCARD region_t *mi__given_add(const given_t *memory);
 // of 2 MiB pages, where it is committed and the system has enough of them.
 MI_NODISCARD region_t *mi__given_reserve(size_t size, bool commit, bool large, bool exclusive);
 
+// Adds memory from the system's pool of 2 MiB pages, for everybody, with room for at least `slices` at a
+// multiple of `align`; the program has asked for that. NULL: the pool has not enough.
+MI_NODISCARD region_t *mi__given_large(size_t slices, size_t align);
+
 // Reserves `gib` GiB of huge pages near to `node` (−1: anywhere), faults them in, and makes a region
 // of as much as the system has, and as is done in `timeout_ms` (0: no limit). `*got` is that, in
 // GiB, the same pages of 2 MiB where there are none of 1 GiB. NULL: none.

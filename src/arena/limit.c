@@ -22,7 +22,7 @@ static MI_THREAD_LOCAL bool telling;
 static void
 give_back(size_t bytes)
 {
-    mi__purge_count(mi__slices_purge_bytes(bytes));
+    mi__purge_count(mi__slices_purge_bytes(bytes, true));
 }
 
 static void

@@ -4,8 +4,9 @@
 // States of the helper thread:
 //   | #  | helper | meaning         | leaves by                                            | order   | pairs with |
 //   | H1 | NONE   | there is none   | → H2 start (any thread that finds one wanted)        | acquire | Q1         |
-//   | H2 | RUNS   | it runs, or is  | → H1 done (the helper: no deadline stands), Q1; then | seq_cst | Q2         |
-//   |    |        | being started   |   it looks again, and takes the step to H2 itself    |         |            |
+//   | H2 | RUNS   | it runs, or is  | → H1 done (the helper: no deadline stands, nothing   | seq_cst | Q2         |
+//   |    |        | being started   |   is watched), Q1; then it looks again, and takes    |         |            |
+//   |    |        |                 |   the step to H2 itself                              |         |            |
 //   |    |        |                 | → H1 fork, in the child; → H1 when none can be had   |         |            |
 // Setting a deadline and ending race: a releaser sets the deadline and then looks for a helper (Q2); the
 // helper sets NONE and then looks for a deadline (Q1). Both have a sequentially consistent fence between
@@ -18,6 +19,7 @@
 #include "arena/purge.h"
 
 #include "arena/slices.h"
+#include "arena/watch.h"
 #include "base/bits.h"
 #include "os/os.h"
 
@@ -200,7 +202,7 @@ purge_excess(size_t limit, const slices_held_t *held)
     learn(now_ms, held);
     limit += credit(now_ms);
     if (held->free_bytes > limit) {
-        size_t bytes = mi__slices_purge_bytes(held->free_bytes - limit + limit / REST_SHARE);
+        size_t bytes = mi__slices_purge_bytes(held->free_bytes - limit + limit / REST_SHARE, false);
         mi__purge_count(bytes);
         // Memory that was handed over may not be given back.
         atomic_set_relaxed(&no_excess_until_ms, bytes == 0 ? now_ms + tick_ms() : 0);
@@ -236,13 +238,16 @@ helper_main(void)
 {
     do {
         int64_t deadline = atomic_get_relaxed(&deadline_ms);
-        while (deadline != 0) {
-            int64_t left_ms = deadline - mi__os_clock_ms();
+        while (deadline != 0 || mi__watch_is_on()) {
+            // A deadline that is set meanwhile wakes nobody, and is two ticks ahead at least.
+            int64_t left_ms = deadline == 0 ? 2 * tick_ms() : deadline - mi__os_clock_ms();
             // The clock is coarse: a little later, so that the tick is due then.
-            mi__os_sleep_ms(left_ms < 0 ? 1 : left_ms + 1);
+            mi__watch_wait(left_ms < 0 ? 1 : left_ms + 1);
             (void)mi__purge_poll(false);
+            mi__watch_poll();
             deadline = atomic_get_relaxed(&deadline_ms);
         }
+        mi__watch_end();
         // Q1, seq_cst: pairs with Q2 in set_deadline, and with the acquire in become_helper.
         atomic_store_explicit(&helper, NONE, memory_order_seq_cst);
         atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in set_deadline
@@ -257,13 +262,22 @@ may_have_helper(void)
 }
 
 void
+mi__purge_want_helper(void)
+{
+    if (atomic_get_relaxed(&helper) == NONE) {
+        atomic_set_relaxed(&mi__purge_wanted, true);
+    }
+}
+
+void
 mi__purge_start_helper(void)
 {
     // acquire: the deadline; pairs with the release in set_deadline. One thread is enough.
     if (!atomic_exchange_acquire(&mi__purge_wanted, false)) {
         return;
     }
-    if (atomic_get_relaxed(&deadline_ms) == 0 || conf_get(purge_delay_ms) <= 0 || !may_have_helper()) {
+    bool to_purge = atomic_get_relaxed(&deadline_ms) != 0 && conf_get(purge_delay_ms) > 0;
+    if ((!to_purge && !mi__watch_is_on()) || !may_have_helper()) {
         return;
     }
     int64_t now_ms = mi__os_clock_ms();
@@ -296,7 +310,8 @@ mi__purge_after_fork(void)
 {
     atomic_set_relaxed(&purging, false);
     atomic_set_relaxed(&helper, NONE);
-    if (atomic_get_relaxed(&deadline_ms) != 0) {
+    mi__watch_end();
+    if (atomic_get_relaxed(&deadline_ms) != 0 || mi__watch_is_on()) {
         atomic_set_relaxed(&mi__purge_wanted, true);
     }
 }

@@ -19,6 +19,7 @@
 #define MI_ARENA_PURGE_H
 
 #include "base/atomic.h"
+#include "base/bits.h"
 #include "base/config.h"
 
 // True when slices are to be purged as they are released (delay 0).
@@ -26,6 +27,18 @@ static inline bool
 mi__purge_at_once(void)
 {
     return conf_get(purge_delay_ms) == 0;
+}
+
+// Memory goes back in ranges of so many slices, at multiples of that, each when all of it is free;
+// unless all that is free is to go. A power of two, at most a chunk.
+static inline unsigned
+mi__purge_unit(void)
+{
+    size_t bytes = (size_t)conf_get(minimal_purge);
+    if (unlikely(bytes == 0 && conf_get(allow_thp) == THP_EAGER)) {
+        bytes = HUGE_PAGE_BYTES;
+    }
+    return likely(bytes <= SLICE_SIZE) ? 1 : 1U << (highest_bit(bytes) - SLICE_SHIFT);
 }
 
 // Slices have been released, and are dirty: sets the deadline unless one stands, and gives back what
@@ -46,6 +59,9 @@ size_t mi__purge_poll(bool force);
 // caller is done with its own structures, at the end of a free or the start of a malloc.
 extern MI_HIDDEN _Atomic(bool) mi__purge_wanted; // [hint: may be stale]
 void mi__purge_start_helper(void);
+
+// Wants one, unless there is one.
+void mi__purge_want_helper(void);
 
 // True when it may have allocated.
 static inline bool

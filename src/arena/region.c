@@ -17,8 +17,9 @@
 enum {
     GUARD_BYTES = 64 * 1024, // between the parts of a region; a multiple of every OS page size
     STEP_CHUNKS_MAX = 16,    // the frontier moves by at most this many chunks (64 MiB) beyond what is asked
-    ADD_CHEAP_TIMES = 16,    // a region that is needed may be this much larger than one in advance
-    STEP_SHARE = 8,          // and by this share of what is committed
+    EAGER_FROM_BYTES = 16 << 20, // huge pages are asked for beyond: small processes do without
+    ADD_CHEAP_TIMES = 16,        // a region that is needed may be this much larger than one in advance
+    STEP_SHARE = 8,              // and by this share of what is committed
 };
 
 // No block is larger, and no alignment: more than any machine has, less than would use up the
@@ -71,6 +72,9 @@ reserve_region(region_t *region, size_t slices, size_t align)
     if (start == NULL) {
         return false;
     }
+    if (conf_get(allow_thp) == THP_NEVER) {
+        mi__os_advise_huge(start, total, false);
+    }
     *region = (region_t){
         .base = start + header,
         .slices = slices,
@@ -81,6 +85,19 @@ reserve_region(region_t *region, size_t slices, size_t align)
     };
     mi__region_set_header(region, region->base - mi__region_header_bytes(slices));
     return true;
+}
+
+// The system's mark for huge pages lies on mappings: the whole of a region has one, or all but its
+// beginning, so that no mappings come into being where slices come and go.
+void
+mi__region_advise_huge(const region_t *region, size_t from, size_t to)
+{
+    long thp = conf_get(allow_thp);
+    size_t low = thp == THP_EAGER && region == &first_region ? EAGER_FROM_BYTES >> SLICE_SHIFT : 0;
+    from = size_max(from, low);
+    if (thp != THP_AS_SYSTEM && !region->given && from < to) {
+        mi__os_advise_huge(region_slice_at(region, from), (to - from) << SLICE_SHIFT, thp == THP_EAGER);
+    }
 }
 
 static void
@@ -168,6 +185,9 @@ mi__region_commit(region_t *region, size_t slices)
         if (!commit_slices(region, from, to)) {
             return false;
         }
+    }
+    if (conf_get(allow_thp) == THP_EAGER) {
+        mi__region_advise_huge(region, from, to);
     }
     raise_frontier(&region->committed, to);
     if (region == &first_region) {

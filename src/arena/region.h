@@ -105,6 +105,10 @@ MI_NODISCARD bool mi__region_commit_header(region_t *region);
 // before stays.
 MI_NODISCARD bool mi__region_commit(region_t *region, size_t slices);
 
+// Tells the system whether it shall back slices by huge pages, as the options say: for mappings that do
+// not know it.
+void mi__region_advise_huge(const region_t *region, size_t from, size_t to);
+
 // The region in whose committed slices `p` lies, or NULL.
 region_t *mi__region_of(const void *p);
 

@@ -52,6 +52,9 @@ chunk_mask(size_t slice, size_t count, size_t chunk)
 // they are lost: nobody may touch them.
 MI_NODISCARD bool mi__slices_give_back(region_t *region, size_t slice, size_t count, bool *purged);
 
+// Purges what is free and dirty in the units (arena/purge.h) of the slices; returns the bytes.
+size_t mi__slices_purge_around(region_t *region, size_t slice, size_t count);
+
 // Counts slices that were dirty and are clean now.
 void mi__slices_count_clean(uint64_t bits);
 

@@ -25,6 +25,7 @@
 // Not here:    when to purge → arena/purge.c, purging → arena/sweep.c
 #include "arena/slices.h"
 
+#include "arena/given.h"
 #include "arena/limit.h"
 #include "arena/purge.h"
 #include "arena/slice_bits.h"
@@ -405,8 +406,13 @@ next_region(search_t *search, size_t count, size_t align, bool refused)
             }
         }
         if (search->stage < FAR) {
+            bool large = search->stage == NEAR && conf_get(allow_large_pages);
             search->stage++;
             search->next = 0;
+            region_t *region = large ? mi__given_large(count, align) : NULL;
+            if (region != NULL) {
+                return region;
+            }
             continue;
         }
         // More address space does not help where the system has no memory. Where it does, others may
@@ -423,7 +429,7 @@ next_region(search_t *search, size_t count, size_t align, bool refused)
 static inline region_t *
 first_region(search_t *search, size_t count, size_t align)
 {
-    if (likely(atomic_get_relaxed(&mi__region_given_shared) == 0)) {
+    if (likely(atomic_get_relaxed(&mi__region_given_shared) == 0 && !conf_get(allow_large_pages))) {
         *search = (search_t){.stage = OWN, .next = 1};
         return mi__region_at(0);
     }
@@ -530,6 +536,7 @@ mi__slices_give_back(region_t *region, size_t slice, size_t count, bool *purged)
     if (!mi__os_renew(start, count << SLICE_SHIFT)) {
         return false;
     }
+    mi__region_advise_huge(region, slice, slice + count);
     for (size_t chunk = slice / CHUNK_SLICES; chunk * CHUNK_SLICES < slice + count; chunk++) {
         atomic_and_relaxed(&region->chunks[chunk].moved, ~chunk_mask(slice, count, chunk));
     }
@@ -578,14 +585,18 @@ mi__slices_release(char *start, size_t count)
     region_t *region = mi__region_of(start);
     size_t slice = region_slice_of(region, start);
     bool purged = false;
-    if (mi__purge_at_once()) {
+    bool at_once = mi__purge_at_once();
+    bool in_units = mi__purge_unit() > 1;
+    if (at_once && !in_units) {
         if (!mi__slices_give_back(region, slice, count, &purged)) {
             return; // lost: they stay claimed for good
         }
         mi__purge_count(purged ? count << SLICE_SHIFT : 0);
     }
     release(region, slice, count, purged);
-    if (!purged) {
+    if (at_once && in_units) {
+        mi__purge_count(mi__slices_purge_around(region, slice, count));
+    } else if (!purged) {
         mi__purge_released();
     }
 }

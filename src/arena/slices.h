@@ -64,9 +64,10 @@ size_t mi__slices_purge(bool all, bool *left);
 size_t mi__slices_in_use(region_t *region);
 
 // The same by portions, from the highest slices down: one in `parts` of those that are marked and were
-// not in use since; or of any, `bytes` of them. They return the bytes given back.
+// not in use since; or of any, `bytes` of them, with `all` those too that are not free as a whole unit
+// (arena/purge.h). They return the bytes given back.
 size_t mi__slices_purge_part(unsigned parts);
-size_t mi__slices_purge_bytes(size_t bytes);
+size_t mi__slices_purge_bytes(size_t bytes, bool all);
 
 // How much memory slices hold, without a walk: those in use, those that are free but not given back,
 // and all that were claimed clean since the start. Close to the truth while others work.

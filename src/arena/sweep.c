@@ -7,10 +7,11 @@
 // Not here:    when to purge → arena/purge.c
 #include "arena/slices.h"
 
+#include "arena/purge.h"
 #include "arena/slice_bits.h"
 #include "base/bits.h"
 
-// S2 → S4 → S1 for one run of free, dirty slices of a chunk.
+// S2 → S4 → S1 for one run of free slices of a chunk.
 static size_t
 purge_run(region_t *region, size_t chunk, unsigned bit, unsigned slices)
 {
@@ -22,53 +23,72 @@ purge_run(region_t *region, size_t chunk, unsigned bit, unsigned slices)
     if (!mi__slices_give_back(region, chunk * CHUNK_SLICES + bit, slices, &purged)) {
         return 0; // they stay claimed for good: nobody may touch them
     }
+    uint64_t dirty = 0;
     if (purged) {
-        uint64_t dirty = atomic_get_relaxed(&region->chunks[chunk].dirty) & mask;
+        dirty = atomic_get_relaxed(&region->chunks[chunk].dirty) & mask;
         atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);
         mi__slices_count_clean(dirty);
     }
     release_bits(&region->chunks[chunk].used, mask);
-    return purged ? (size_t)slices << SLICE_SHIFT : 0;
+    return (size_t)__builtin_popcountll(dirty) << SLICE_SHIFT;
 }
 
-// Purges the slices `bits` of a chunk from the highest down, as long as `most` bytes are not exceeded.
+// Purges the slices `bits` of a chunk, which are whole units, from the highest down, as long as `most`
+// bytes are not exceeded.
 static size_t
-purge_bits(region_t *region, size_t chunk, uint64_t bits, size_t most)
+purge_bits(region_t *region, size_t chunk, uint64_t bits, size_t most, unsigned unit)
 {
     size_t bytes = 0;
     while (bits != 0 && bytes < most) {
         unsigned end = highest_bit(bits) + 1;
         uint64_t below = ~(bits << (64 - end));
         unsigned run = below == 0 ? 64 : 63 - highest_bit(below);
-        run = (unsigned)size_min(run, divide_up(most - bytes, SLICE_SIZE));
+        run = (unsigned)size_min(run, align_up(divide_up(most - bytes, SLICE_SIZE), unit));
         bytes += purge_run(region, chunk, end - run, run);
         bits &= ~(low_mask(run) << (end - run));
     }
     return bytes;
 }
 
+// All bits of the units, of so many slices each, in which a bit is set.
 static uint64_t
-free_and_dirty(region_t *region, size_t chunk)
+whole_units(uint64_t bits, unsigned unit)
 {
-    return atomic_get_relaxed(&region->chunks[chunk].dirty) &
-           ~atomic_get_relaxed(&region->chunks[chunk].used);
+    for (unsigned step = 1; step < unit; step *= 2) {
+        bits |= bits >> step;
+    }
+    return (bits & (UINT64_MAX / low_mask(unit))) * low_mask(unit);
+}
+
+// The units of a chunk that are free and hold memory; with `aged`, only where all of that was marked.
+static uint64_t
+free_and_dirty(region_t *region, size_t chunk, unsigned unit, bool aged)
+{
+    uint64_t dirty = atomic_get_relaxed(&region->chunks[chunk].dirty);
+    uint64_t used = atomic_get_relaxed(&region->chunks[chunk].used);
+    uint64_t bits = whole_units(dirty, unit) & ~whole_units(used, unit);
+    if (bits != 0 && aged) {
+        bits &= ~whole_units(dirty & ~atomic_get_relaxed(&region->chunks[chunk].aged), unit);
+    }
+    return bits;
 }
 
 static size_t
 purge_chunk(region_t *region, size_t chunk, bool all, bool *left)
 {
-    uint64_t candidates = free_and_dirty(region, chunk);
-    uint64_t bits = all ? candidates : candidates & atomic_get_relaxed(&region->chunks[chunk].aged);
-    if ((candidates & ~bits) != 0) {
+    unsigned unit = all ? 1 : mi__purge_unit();
+    uint64_t bits = free_and_dirty(region, chunk, unit, !all);
+    uint64_t young = all ? 0 : free_and_dirty(region, chunk, unit, false) & ~bits;
+    if (young != 0) {
         *left = true;
-        atomic_or_relaxed(&region->chunks[chunk].aged, candidates & ~bits);
+        atomic_or_relaxed(&region->chunks[chunk].aged, young);
     }
     if (bits == 0) {
         return 0;
     }
-    size_t bytes = purge_bits(region, chunk, bits, SIZE_MAX);
-    // Somebody took a slice, or the system refused: the rest is for another call.
-    *left = *left || bytes < (size_t)__builtin_popcountll(bits) << SLICE_SHIFT;
+    size_t bytes = purge_bits(region, chunk, bits, SIZE_MAX, unit);
+    // The system refused: another call may have more luck.
+    *left = *left || (free_and_dirty(region, chunk, unit, false) & bits) != 0;
     return bytes;
 }
 
@@ -91,17 +111,14 @@ mi__slices_purge(bool all, bool *left)
 
 // Purges from the highest chunk down until `most` bytes are given back.
 static size_t
-purge_from_above(size_t most, bool only_aged)
+purge_from_above(size_t most, bool only_aged, unsigned unit)
 {
     size_t bytes = 0;
     for (size_t i = mi__region_count(); i-- > 0 && bytes < most;) {
         region_t *region = mi__region_at(i);
         for (size_t chunk = committed_chunks(region); chunk-- > 0 && bytes < most;) {
-            uint64_t bits = free_and_dirty(region, chunk);
-            if (bits != 0 && only_aged) {
-                bits &= atomic_get_relaxed(&region->chunks[chunk].aged);
-            }
-            bytes += purge_bits(region, chunk, bits, most - bytes);
+            uint64_t bits = free_and_dirty(region, chunk, unit, only_aged);
+            bytes += purge_bits(region, chunk, bits, most - bytes, unit);
         }
     }
     return bytes;
@@ -110,20 +127,31 @@ purge_from_above(size_t most, bool only_aged)
 size_t
 mi__slices_purge_part(unsigned parts)
 {
+    unsigned unit = mi__purge_unit();
     size_t marked = 0;
     for (size_t i = 0, n = mi__region_count(); i < n; i++) {
         region_t *region = mi__region_at(i);
         for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
-            uint64_t bits = free_and_dirty(region, chunk);
-            bits = bits == 0 ? 0 : bits & atomic_get_relaxed(&region->chunks[chunk].aged);
-            marked += (size_t)__builtin_popcountll(bits);
+            marked += (size_t)__builtin_popcountll(free_and_dirty(region, chunk, unit, true));
         }
     }
-    return purge_from_above(divide_up(marked, parts) << SLICE_SHIFT, true);
+    return purge_from_above(divide_up(marked, parts) << SLICE_SHIFT, true, unit);
 }
 
 size_t
-mi__slices_purge_bytes(size_t bytes)
+mi__slices_purge_bytes(size_t bytes, bool all)
 {
-    return purge_from_above(bytes, false);
+    return purge_from_above(bytes, false, all ? 1 : mi__purge_unit());
+}
+
+size_t
+mi__slices_purge_around(region_t *region, size_t slice, size_t count)
+{
+    unsigned unit = mi__purge_unit();
+    size_t bytes = 0;
+    for (size_t chunk = slice / CHUNK_SLICES; !region->pinned && chunk * CHUNK_SLICES < slice + count;
+         chunk++) {
+        bytes += purge_bits(region, chunk, free_and_dirty(region, chunk, unit, false), SIZE_MAX, unit);
+    }
+    return bytes;
 }

@@ -9,6 +9,7 @@
 conf_t mi__conf = {
     .purge_delay_ms = 400,
     .region_bytes_log2 = 40,
+    .allow_thp = THP_AS_SYSTEM,
     .held_bytes = 32 * 1024,
     .reserve_huge_pages_at = -1,
     .errors = ERRORS_BY_KIND,

@@ -19,6 +19,7 @@ enum {
     DESCRIPTOR_SHIFT = 7,
     CHUNK_SLICES = 64,                       // slices under one bitmap word …
     CHUNK_BYTES = CHUNK_SLICES * SLICE_SIZE, // … 4 MiB
+    HUGE_PAGE_BYTES = 2 * 1024 * 1024,       // of the system: what its tables map by one entry
     REGION_MAX = 1024,                       // regions in one process
     LOOKUP_LEVELS = 5,                       // of the list of regions; each has a quarter of the one below
 
@@ -56,13 +57,25 @@ typedef enum purge_thread_t {
     PURGE_THREAD_ALWAYS,
 } purge_thread_t;
 
+// Whether transparent huge pages back blocks (arena/region.c).
+typedef enum thp_t {
+    THP_NEVER,
+    THP_AS_SYSTEM,
+    THP_EAGER, // ask for them, but for the first few MiB
+} thp_t;
+
 // What the environment may set; see front/options.c for the names that users write.
 typedef struct conf_t {
     // [atomic: any thread]
     long purge_delay_ms;      // free slices go back to the system after this long; 0 at once, -1 never
     long purge_thread;        // a purge_thread_t
+    long trim_delay_ms;       // what stays free in a page so long goes back; 0: not unasked
+    bool memory_pressure;     // give everything back when the system is short of memory
     long memory_limit;        // bytes that the process may hold; 0: no limit
     long memory_soft_limit;   // bytes above which free memory goes back at once; 0: no limit
+    long minimal_purge;       // bytes; ranges of this size go back whole. 0: as huge pages ask for
+    long allow_thp;           // a thp_t
+    bool allow_large_pages;   // try the system's pool of huge pages before other memory
     bool verbose;             // say what happens
     bool show_stats;          // print statistics when the process ends
     bool show_errors;         // print warnings as well as errors

@@ -52,6 +52,12 @@ no_sample(struct sample_t *sample)
     (void)sample;
 }
 
+static void
+no_trim_pages(bool all)
+{
+    (void)all;
+}
+
 hooks_t mi__hooks = {
     .write_text = write_to_stderr,
     .misuse = abort_on_misuse,
@@ -61,4 +67,5 @@ hooks_t mi__hooks = {
     .sample_place = no_sample,
     .sample_made = no_sample,
     .sample_gone = no_sample,
+    .trim_pages = no_trim_pages,
 };

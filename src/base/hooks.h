@@ -40,6 +40,8 @@ typedef struct hooks_t {
     void (*sample_place)(struct sample_t *sample);
     void (*sample_made)(struct sample_t *sample);
     void (*sample_gone)(struct sample_t *sample);
+    // What is free inside of pages in use is to go back: all of it, or what stayed so since the last call.
+    void (*trim_pages)(bool all);
 } hooks_t;
 
 extern MI_HIDDEN hooks_t mi__hooks;

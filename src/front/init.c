@@ -44,6 +44,7 @@ mi__front_first_use(void)
         mi__hooks.alloc_failed = mi__report_alloc_failed;
         mi__hooks.deferred_free = mi__deferred_call;
         mi__hooks.memory_limit = mi__limit_api_tell;
+        mi__hooks.trim_pages = mi__registry_trim;
         // Before the options: what the user asks for is done even when it costs.
         size_t cheap_log2 = highest_bit(mi__os_cheap_reserve());
         if (mi__options_origin(mi__options_find(mi_option_region_size)) == OPTION_BY_DEFAULT) {
@@ -134,6 +135,7 @@ mi__process_init(void)
     }
     mi__arena_api_start();
     mi__profile_init();
+    mi__limit_api_start();
 }
 
 __attribute__((destructor(FIRST_OF_ALL))) void

@@ -16,6 +16,7 @@
 #include "base/track.h"
 #include "front/hook.h"
 #include "front/options.h"
+#include "front/report.h"
 #include "os/os.h"
 
 enum {
@@ -60,6 +61,20 @@ mi__limit_api_read_group(void)
     }
     if (high != SIZE_MAX) {
         lower(mi_option_memory_soft_limit, (long)high);
+    }
+}
+
+void
+mi__limit_api_start(void)
+{
+    if (conf_get(memory_pressure)) {
+        int fd = mi__os_pressure_open();
+        if (fd < 0) {
+            mi__message("warning: MIMALLOC_MEMORY_PRESSURE: the system tells nothing of memory pressure "
+                        "(no memory.pressure, no /proc/pressure/memory)\n");
+        } else {
+            mi__os_pressure_close(fd);
+        }
     }
 }
 

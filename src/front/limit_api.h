@@ -12,6 +12,9 @@
 // The hook for arena/limit.c: tells the program.
 void mi__limit_api_tell(bool hard, size_t held_bytes);
 
+// Says when the system tells nothing of memory pressure although the program is to hear of it.
+void mi__limit_api_start(void);
+
 // Lowers the limits to those of the process's control groups. At start-up.
 void mi__limit_api_read_group(void);
 

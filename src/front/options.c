@@ -46,7 +46,10 @@ const option_t mi__options[] = {
     WITHOUT_EFFECT(deprecated_eager_commit, "eager_commit", OPTION_NUMBER, 1),
     WITHOUT_EFFECT(arena_eager_commit, "eager_region_commit", OPTION_NUMBER, 2),
     WITHOUT_EFFECT(purge_decommits, "reset_decommits|allow_decommit", OPTION_NUMBER, 1),
-    WITHOUT_EFFECT(allow_large_os_pages, "large_os_pages", OPTION_NUMBER, 0),
+    {mi_option_allow_large_os_pages, "allow_large_os_pages", "large_os_pages", OPTION_SWITCH, NULL, 0, 1, 0,
+     AT(allow_large_pages),
+     "take memory from the system's pool of huge pages (vm.nr_hugepages) while that has some, 32 MiB or "
+     "more at a time; it never goes back"},
     {mi_option_reserve_huge_os_pages, "reserve_huge_os_pages", NULL, OPTION_NUMBER, NULL, 0, HUGE_PAGES_MAX,
      0, AT(reserve_huge_pages),
      "GiB of huge pages to reserve at the start, in pages of 1 GiB or else of 2 MiB"},
@@ -99,8 +102,14 @@ const option_t mi__options[] = {
     WITHOUT_EFFECT(page_commit_on_demand, NULL, OPTION_NUMBER, 0),
     WITHOUT_EFFECT(page_max_reclaim, NULL, OPTION_NUMBER, -1),
     WITHOUT_EFFECT(page_cross_thread_max_reclaim, NULL, OPTION_NUMBER, 32),
-    WITHOUT_EFFECT(allow_thp, NULL, OPTION_NUMBER, 1),
-    WITHOUT_EFFECT(minimal_purge_size, NULL, OPTION_BYTES, 0),
+    {mi_option_allow_thp, "allow_thp", NULL, OPTION_NUMBER, NULL, THP_NEVER, THP_EAGER, THP_AS_SYSTEM,
+     AT(allow_thp),
+     "transparent huge pages; 0: none, 1: as the system does, 2: asked for beyond the first 16 MiB, where "
+     "what is touched at all takes 2 MiB"},
+    {mi_option_minimal_purge_size, "minimal_purge_size", NULL, OPTION_BYTES, NULL, 0, CHUNK_BYTES, 0,
+     AT(minimal_purge),
+     "free memory goes back in ranges of this size, rounded down to a power of two, that are wholly free; 0: "
+     "64 KiB, or 2 MiB where allow_thp is 2"},
     WITHOUT_EFFECT(arena_max_object_size, NULL, OPTION_BYTES,
                    GIB / 4 * (sizeof(void *) == 8 ? 8L : 1L)),
     WITHOUT_EFFECT(arena_is_numa_local, NULL, OPTION_NUMBER, 0),
@@ -140,6 +149,12 @@ const option_t mi__options[] = {
      AT(profile_time_interval), "seconds between two files of the profile, while it takes samples; 0: none"},
     {mi_option_profile_leaks, "profile_leaks", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(profile_leaks),
      "profile, and say at the end which stacks hold memory"},
+    {mi_option_trim_delay, "trim_delay", NULL, OPTION_NUMBER, NULL, 0, INT_MAX, 0, AT(trim_delay_ms),
+     "milliseconds after which free OS pages inside of a page that nobody frees to go back; 0: only when "
+     "asked to (mi_collect, malloc_trim)"},
+    {mi_option_memory_pressure, "memory_pressure", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(memory_pressure),
+     "give everything free back when the system, or the control group, is short of memory; the helper "
+     "thread listens"},
 };
 // clang-format on
 const size_t mi__options_count = sizeof mi__options / sizeof mi__options[0];

@@ -331,17 +331,24 @@ mi__registry_adopt_page(thread_heap_t *heap, unsigned class)
 }
 
 void
-mi__registry_collect(bool trim)
+mi__registry_collect(void (*trim)(thread_heap_t *heap))
 {
     for (thread_heap_t *heap = mi__registry_first(); heap != NULL; heap = heap->next_made) {
         if (atomic_get_relaxed(&heap->state) == HEAP_ORPHAN && claim_orphan(heap)) {
             mi__thread_heap_drain(heap);
-            if (trim) {
-                mi__thread_heap_trim(heap);
+            if (trim != NULL) {
+                trim(heap);
             }
             mi__registry_let_go(heap);
         }
     }
+}
+
+void
+mi__registry_trim(bool all)
+{
+    atomic_add_relaxed(&mi__thread_heap_wishes, all ? WISH_ALL : WISH_COLD);
+    mi__registry_collect(all ? mi__thread_heap_trim : mi__thread_heap_trim_cold);
 }
 
 void

@@ -36,9 +36,13 @@ void mi__registry_tell(owner_t *owner);
 // found in a short search.
 MI_NODISCARD page_t *mi__registry_adopt_page(thread_heap_t *heap, unsigned class);
 
-// Takes in what came home to all orphans, and releases their empty pages; with `trim` also what is free
-// in the others.
-void mi__registry_collect(bool trim);
+// Takes in what came home to all orphans, and releases their empty pages; then does `trim`, unless that is
+// NULL, with each.
+void mi__registry_collect(void (*trim)(thread_heap_t *heap));
+
+// Gives back what is free inside of pages, all or what stayed cold since the last call: those of orphans
+// now, those of threads when they come by. The hook for arena/watch.c.
+void mi__registry_trim(bool all);
 
 // In the child of a fork: heaps of threads that are not there any more are left alone for good, and
 // so is what they were doing.

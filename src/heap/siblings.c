@@ -217,6 +217,15 @@ mi__siblings_collect(thread_heap_t *main, bool trim)
     }
 }
 
+void
+mi__siblings_trim_cold(thread_heap_t *main)
+{
+    thread_heap_t *at = main->siblings == NULL ? NULL : main->siblings->first;
+    for (; at != NULL; at = at->next_sibling) {
+        (void)tidy(at, main, mi__thread_heap_trim_cold);
+    }
+}
+
 // Makes an orphan of a sibling, unless it is one, or vacant.
 static void
 let_go(thread_heap_t *sibling, thread_heap_t *main)

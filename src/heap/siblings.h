@@ -49,6 +49,7 @@ void mi__siblings_drain(thread_heap_t *main);
 // Drains all of them and stops their service, for mi_collect; with `trim` also gives back what is free in
 // their pages.
 void mi__siblings_collect(thread_heap_t *main, bool trim);
+void mi__siblings_trim_cold(thread_heap_t *main);
 
 // The thread uses `sibling`, one of its own, no more: it is an orphan until a thread whose main heap
 // it belongs to asks for its heap again.

@@ -9,6 +9,7 @@
 
 #include "arena/limit.h"
 #include "arena/purge.h"
+#include "arena/watch.h"
 #include "base/check.h"
 #include "base/hooks.h"
 #include "heap/heap.h"
@@ -104,6 +105,7 @@ unlink_from(page_queue_t *queue, page_t *page)
 static void
 enqueue(thread_heap_t *heap, page_t *page)
 {
+    OWNER_SET(page->looked, 0);
     link_last(&heap->queues[page->class], page);
     page_set_flag(page, PAGE_QUEUED);
 }
@@ -250,6 +252,16 @@ mi__thread_heap_trim(thread_heap_t *heap)
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         for (page_t *page = heap->queues[i].first; page != NULL; page = page->next) {
             mi__purge_count(mi__trim_page(page));
+        }
+    }
+}
+
+void
+mi__thread_heap_trim_cold(thread_heap_t *heap)
+{
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        for (page_t *page = heap->queues[i].first; page != NULL; page = page->next) {
+            mi__purge_count(mi__trim_is_cold(page) ? mi__trim_page(page) : 0);
         }
     }
 }
@@ -441,6 +453,7 @@ rare_work(thread_heap_t *main)
         mi__siblings_drain(main);
     }
     (void)mi__purge_poll(false);
+    mi__watch_poll();
     (void)mi__purge_tend();
     thread_heap_look_for_wish(main);
     mi__limit_tell();
@@ -450,10 +463,16 @@ rare_work(thread_heap_t *main)
 void
 mi__thread_heap_grant_wish(thread_heap_t *main, uint32_t wishes)
 {
+    bool all = (main->wishes ^ wishes) >= WISH_ALL;
     main->wishes = wishes;
-    mi__thread_heap_collect(main);
-    mi__thread_heap_trim(main);
-    mi__siblings_collect(main, true);
+    if (all) {
+        mi__thread_heap_collect(main);
+        mi__thread_heap_trim(main);
+        mi__siblings_collect(main, true);
+    } else {
+        mi__thread_heap_trim_cold(main);
+        mi__siblings_trim_cold(main);
+    }
 }
 
 static bool

@@ -174,6 +174,9 @@ void mi__thread_heap_collect(thread_heap_t *heap);
 // claimer of a heap without a thread.
 void mi__thread_heap_trim(thread_heap_t *heap);
 
+// The same of pages that were the same at the last call.
+void mi__thread_heap_trim_cold(thread_heap_t *heap);
+
 // Takes a queued page of `class` out of the orphan `heap`, which the caller has claimed, and gives
 // it to `to`, the caller's own. NULL when there is none, or it is on the move just now.
 MI_NODISCARD page_t *mi__thread_heap_give_page(thread_heap_t *heap, unsigned class, thread_heap_t *to);
@@ -189,8 +192,9 @@ void mi__thread_heap_wipe(thread_heap_t *heap, thread_heap_t *to);
 // Sets up the fields of a fresh, zeroed heap; `main` is NULL for a main one.
 void mi__thread_heap_init(thread_heap_t *heap, thread_heap_t *main);
 
-// How often all threads have been asked to collect and to trim. Each does it for itself, with its next
-// rare work: no other may touch its pages.
+// How often all threads have been asked to trim what stayed cold, and to collect and trim everything
+// (WISH_ALL). Each does it for itself, with its next rare work: no other may touch its pages.
+enum { WISH_COLD = 1, WISH_ALL = 1 << 16 };
 extern MI_HIDDEN _Atomic(uint32_t) mi__thread_heap_wishes;
 void mi__thread_heap_grant_wish(thread_heap_t *main, uint32_t wishes);
 

@@ -56,6 +56,9 @@ size_t mi__os_resident(void *start, size_t size);
 bool mi__os_protect(void *start, size_t size);
 bool mi__os_unprotect(void *start, size_t size);
 
+// Asks that the system backs a range by huge pages where it can, or that it does not.
+void mi__os_advise_huge(void *start, size_t size, bool wanted);
+
 // Faults in a committed range in one call, where the system can; otherwise does nothing.
 void mi__os_populate(void *start, size_t size);
 
@@ -187,6 +190,17 @@ bool mi__os_thread_exit_init(void (*at_exit)(void *arg));
 // The memory limits of the control groups that the process is in: the lowest; SIZE_MAX where there is
 // none.
 void mi__os_group_limits(size_t *high, size_t *max);
+
+// Has the system tell when it, or the process's control group, is short of memory. A descriptor for
+// mi__os_pressure_wait; −1 where it does not tell. For one thread at a time.
+int mi__os_pressure_open(void);
+
+// Sleeps for so long, or until there is such pressure: true. `*fd` becomes −1 when it tells no more.
+bool mi__os_pressure_wait(int *fd, int64_t ms);
+void mi__os_pressure_close(int fd);
+
+// Where the system may tell of pressure: the first place, the next …; false when there is no other.
+bool mi__os_pressure_path(unsigned place, char *path, size_t size);
 
 // Lets other threads run for a moment; sleeps.
 void mi__os_yield(void);

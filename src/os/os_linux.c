@@ -217,6 +217,14 @@ mi__os_unprotect(void *start, size_t size)
 }
 
 void
+mi__os_advise_huge(void *start, size_t size, bool wanted)
+{
+    int saved = errno;
+    madvise(start, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    errno = saved;
+}
+
+void
 mi__os_populate(void *start, size_t size)
 {
     if (atomic_get_relaxed(&populate_unsupported)) {

@@ -101,6 +101,42 @@ names_memory(const char *list, const char *end)
     return false;
 }
 
+// The path of the group in version 2, a line without controllers; NULL when there is none.
+static char *
+second_group(char *text)
+{
+    for (char *line = text; line != NULL && *line != 0;) {
+        char *end = strchr(line, '\n');
+        if (strncmp(line, "0::", 3) == 0) {
+            if (end != NULL) {
+                *end = 0;
+            }
+            return line + 3;
+        }
+        line = end == NULL ? NULL : end + 1;
+    }
+    return NULL;
+}
+
+bool
+mi__os_pressure_path(unsigned place, char *path, size_t size)
+{
+    static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/proc/pressure"};
+    if (size < PATH_MAX_CHARS || place >= sizeof roots / sizeof roots[0]) {
+        return false;
+    }
+    int saved = errno;
+    char text[TEXT_MAX];
+    char *group = place < 2 && read_text("/proc/self/cgroup", text, sizeof text) ? second_group(text) : NULL;
+    const char *name = place < 2 ? "/memory.pressure" : "/memory";
+    *path = 0;
+    // Where there is no such group there is no such file.
+    (void)(append(path, roots[place], strlen(roots[place])) &&
+           (group == NULL || append(path, group, strlen(group))) && append(path, name, strlen(name)));
+    errno = saved;
+    return true;
+}
+
 void
 mi__os_group_limits(size_t *high, size_t *max)
 {

@@ -71,8 +71,11 @@ struct page_t {
     // [constant while the page lives]
     char *start;
     size_t slices; // [owner only] a singleton may grow and shrink
-    // [lock: of the heap that lists it, heap/heap.c] of a singleton: what it belongs to, or NULL
-    _Atomic(void *) holder;
+    union {
+        // [lock: of the heap that lists it, heap/heap.c] of a singleton: what it belongs to, or NULL
+        _Atomic(void *) holder;
+        uint64_t looked; // [owner only] of the others: how it was when trimming came by; 0: it did not
+    };
     // [owner only]
     uint64_t holes[HOLES_MAX / 64]; // OS pages that were given back: page/trim.c
 };

@@ -160,6 +160,18 @@ mi__trim_page(page_t *page)
 }
 
 bool
+mi__trim_is_cold(page_t *page)
+{
+    uint64_t young = 2 * (uint64_t)page->used + 2;
+    uint64_t cold = young + 1;
+    bool turns_cold = page->looked == young;
+    if (page->looked != cold) {
+        OWNER_SET(page->looked, turns_cold ? cold : young);
+    }
+    return turns_cold;
+}
+
+bool
 mi__trim_has_holes(page_t *page)
 {
     if (page->holed != 0) {

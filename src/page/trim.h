@@ -19,6 +19,10 @@
 // Gives back what it can of `page`, which does not serve; returns the bytes.
 size_t mi__trim_page(page_t *page);
 
+// True when nobody freed a block of `page`, which does not serve, since the last call, for the first time
+// that this is so.
+bool mi__trim_is_cold(page_t *page);
+
 // True when a page with PAGE_HOLES has blocks in holes. Else there are none any more, and the next blocks
 // are fresh ones.
 bool mi__trim_has_holes(page_t *page);

@@ -169,7 +169,7 @@ fill_empty_leave(void)
 static void
 collect_orphans(void)
 {
-    mi__registry_collect(false);
+    mi__registry_collect(NULL);
 }
 
 // Takes two heaps and gives them back in the other order: the first is the top of the stack again,

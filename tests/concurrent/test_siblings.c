@@ -118,7 +118,7 @@ collect_siblings(void)
 static void
 collect_orphans(void)
 {
-    mi__registry_collect(false);
+    mi__registry_collect(NULL);
 }
 
 static void
@@ -231,7 +231,7 @@ check(void)
     for (unsigned i = 0; i < EXPLORE_THREADS; i++) {
         explore_as(i, drain_own);
     }
-    mi__registry_collect(false);
+    mi__registry_collect(NULL);
     for (thread_heap_t *at = mi__registry_first(); at != NULL; at = at->next_made) {
         uint32_t state = atomic_get_relaxed(&at->state);
         bool belongs = atomic_get_relaxed(&at->heap) != NULL;

@@ -3,12 +3,13 @@
 // serial: yes
 // timeout: 600
 //
-//   holes [MiB]
+//   holes [MiB [cold]]
 //
 // Blocks of 64 bytes, 63 of every 64 freed at random. What a collection must give back is counted with a
 // map of its own: OS pages in which no block that is live lies. Then blocks are allocated again, without
 // one that overlaps a live one, and memory is as before. The same by a thread that has ended, and by one
-// that goes on while another one collects.
+// that goes on while another one collects. With `cold`, under MIMALLOC_TRIM_DELAY, nobody collects: by a
+// thread that goes on with other sizes, and by one that has ended while the process sleeps.
 #include "harness.h"
 
 #include <stdatomic.h>
@@ -143,6 +144,19 @@ free_all(void)
     collect_all();
 }
 
+// Comes by the allocator, with another size.
+static void
+come_by(void)
+{
+    void *some[100];
+    for (int i = 0; i < 100; i++) {
+        some[i] = t_malloc(2000);
+    }
+    for (int i = 0; i < 100; i++) {
+        t_free(some[i]);
+    }
+}
+
 // Lives on and comes by the allocator now and then, as a thread does.
 static void *
 live_on(void *arg)
@@ -150,16 +164,41 @@ live_on(void *arg)
     allocate_and_free_most(arg);
     atomic_store(&stage, 1);
     while (atomic_load(&stage) == 1) {
-        void *some[100];
-        for (int i = 0; i < 100; i++) {
-            some[i] = t_malloc(2000);
-        }
-        for (int i = 0; i < 100; i++) {
-            t_free(some[i]);
-        }
+        come_by();
         usleep(1000);
     }
     return NULL;
+}
+
+static void
+expect_to_go(const char *what, bool sleeps)
+{
+    long wanted = free_kib(count * BLOCK / OS_PAGE);
+    long before = resident_kib();
+    long after = before;
+    for (int ms = 0; ms < 20000 && before - after < wanted - wanted / 50; ms += 10) {
+        if (!sleeps) {
+            come_by();
+        }
+        usleep(10000);
+        after = resident_kib();
+    }
+    printf("holes: cold, %s: %ld KiB before, %ld after, %ld could go\n", what, before, after, wanted);
+    EXPECT(before - after >= wanted - wanted / 50, "%ld KiB went", before - after);
+    for (size_t i = 0; i < live; i++) {
+        check(blocks[i], i);
+    }
+    fill_again(what);
+    free_all();
+}
+
+static void
+go_cold(void)
+{
+    allocate_and_free_most((void *)6);
+    expect_to_go("a thread that goes on", false);
+    thread_join(thread_start(allocate_and_free_most, (void *)7));
+    expect_to_go("a thread that ended", true);
 }
 
 int
@@ -170,6 +209,10 @@ main(int argc, char **argv)
     blocks = malloc(count * sizeof *blocks);
     memset(blocks, 1, count * sizeof *blocks);
     (void)free_kib(0);
+    if (argc > 2) {
+        go_cold();
+        return 0;
+    }
 
     allocate_and_free_most((void *)1);
     collect_and_expect("one thread");
@@ -209,5 +252,7 @@ main(int argc, char **argv)
     for (size_t i = 0; i < live; i++) {
         check(blocks[i], i);
     }
-    return 0;
+    setenv("MIMALLOC_TRIM_DELAY", "300", 1);
+    execl("/proc/self/exe", "holes", "64", "cold", (char *)NULL);
+    return 77;
 }

@@ -381,7 +381,7 @@ a_million_operations_are_counted_exactly(void)
         run_threads(WORKERS, work, shadows, sizeof shadows[0]);
         // What was on its way when a thread ended counts as free when its owner, or anybody for an
         // orphan, took it in.
-        mi__registry_collect(false);
+        mi__registry_collect(NULL);
         add_up(&sum);
         check_census(&sum);
     }

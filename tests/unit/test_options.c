@@ -205,7 +205,9 @@ every_option_with_an_effect_can_be_set(void **state)
          "MIMALLOC_PURGE_THREAD=never", "MIMALLOC_MEMORY_LIMIT=3G", "MIMALLOC_MEMORY_SOFT_LIMIT=100M",
          "MIMALLOC_CGROUP_LIMIT=1", "MIMALLOC_PROFILE_RATE=1M", "MIMALLOC_PROFILE_FORMAT=folded",
          "MIMALLOC_PROFILE_ALLOC_INTERVAL=1G", "MIMALLOC_PROFILE_INUSE_INTERVAL=2M",
-         "MIMALLOC_PROFILE_TIME_INTERVAL=60", "MIMALLOC_PROFILE_LEAKS=1", "MIMALLOC_PROFILE=/tmp/x");
+         "MIMALLOC_PROFILE_TIME_INTERVAL=60", "MIMALLOC_PROFILE_LEAKS=1", "MIMALLOC_PROFILE=/tmp/x",
+         "MIMALLOC_ALLOW_THP=2", "MIMALLOC_MINIMAL_PURGE_SIZE=1M", "MIMALLOC_ALLOW_LARGE_OS_PAGES=1",
+         "MIMALLOC_TRIM_DELAY=3000", "MIMALLOC_MEMORY_PRESSURE=1");
     assert_string_equal(loaded.said, "");
     assert_int_equal(loaded.conf.profile_rate, 1 << 20);
     assert_int_equal(loaded.conf.profile_format, 2);
@@ -221,6 +223,11 @@ every_option_with_an_effect_can_be_set(void **state)
     assert_int_equal(loaded.conf.memory_limit, (size_t)3 << 30);
     assert_int_equal(loaded.conf.memory_soft_limit, 100 << 20);
     assert_true(loaded.conf.group_limit);
+    assert_int_equal(loaded.conf.allow_thp, THP_EAGER);
+    assert_int_equal(loaded.conf.minimal_purge, 1 << 20);
+    assert_true(loaded.conf.allow_large_pages);
+    assert_int_equal(loaded.conf.trim_delay_ms, 3000);
+    assert_true(loaded.conf.memory_pressure);
     assert_int_equal(loaded.conf.purge_thread, PURGE_THREAD_NEVER);
     assert_true(loaded.conf.verbose && loaded.conf.show_stats && loaded.conf.show_errors);
     assert_int_equal(loaded.conf.errors, ERRORS_REPORT);
@@ -240,10 +247,10 @@ static void
 options_without_effect_keep_their_values(void **state)
 {
     (void)state;
-    LOAD("MIMALLOC_ALLOW_THP=0", "MIMALLOC_ARENA_RESERVE=64M", "MIMALLOC_OS_TAG=240",
+    LOAD("MIMALLOC_GENERIC_COLLECT=0", "MIMALLOC_ARENA_RESERVE=64M", "MIMALLOC_OS_TAG=240",
          "MIMALLOC_GUARDED_PRECISE=yes", "MIMALLOC_PAGE_MAX_RECLAIM=-3");
     assert_string_equal(loaded.said, "");
-    assert_int_equal(loaded.values[mi_option_allow_thp], 0);
+    assert_int_equal(loaded.values[mi_option_generic_collect], 0);
     assert_int_equal(loaded.values[mi_option_arena_reserve], 64 << 20);
     assert_int_equal(loaded.values[mi_option_os_tag], 240);
     assert_int_equal(loaded.values[mi_option_guarded_precise], 1);
@@ -498,15 +505,15 @@ names_of_other_versions_are_accepted(void **state)
         assert_string_equal(loaded.said, "");
         size_t found = 0;
         for (size_t k = 0; k < mi__options_count; k++) {
-            found += loaded.values[k] == 77 || (k == mi_option_disallow_os_alloc && loaded.values[k] == 1);
+            found += loaded.values[k] == (mi__options[k].kind == OPTION_SWITCH ? 1 : 77);
         }
         assert_int_equal(found, 1);
     }
     LOAD("MIMALLOC_RESET_DELAY=5", "MIMALLOC_VERBOSE=1");
     assert_string_equal(loaded.said,
                         "mimalloc: MIMALLOC_RESET_DELAY is the older name of MIMALLOC_PURGE_DELAY\n");
-    LOAD("MIMALLOC_ALLOW_THP=0", "MIMALLOC_VERBOSE=1");
-    assert_string_equal(loaded.said, "mimalloc: MIMALLOC_ALLOW_THP has no effect in this version\n");
+    LOAD("MIMALLOC_OS_TAG=0", "MIMALLOC_VERBOSE=1");
+    assert_string_equal(loaded.said, "mimalloc: MIMALLOC_OS_TAG has no effect in this version\n");
 }
 
 static void

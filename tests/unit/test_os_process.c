@@ -431,6 +431,68 @@ set_up_threads(void **state)
     return 0;
 }
 
+// ---- memory pressure
+
+static void
+places_of_pressure_are_those_of_the_group_and_of_the_machine(void **state)
+{
+    (void)state;
+    char path[1024];
+    char group[1024] = "";
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    for (char line[1024]; file != NULL && fgets(line, sizeof line, file) != NULL;) {
+        (void)sscanf(line, "0::%1000s", group);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    char expected[2048];
+    snprintf(expected, sizeof expected, "/sys/fs/cgroup%s/memory.pressure", group);
+    assert_true(mi__os_pressure_path(0, path, sizeof path));
+    assert_string_equal(path, expected);
+    snprintf(expected, sizeof expected, "/sys/fs/cgroup/unified%s/memory.pressure", group);
+    assert_true(mi__os_pressure_path(1, path, sizeof path));
+    assert_string_equal(path, expected);
+    assert_true(mi__os_pressure_path(2, path, sizeof path));
+    assert_string_equal(path, "/proc/pressure/memory");
+    assert_false(mi__os_pressure_path(3, path, sizeof path));
+    assert_false(mi__os_pressure_path(0, path, 10));
+}
+
+static void
+pressure_is_waited_for(void **state)
+{
+    (void)state;
+    errno = 77;
+    int fd = mi__os_pressure_open();
+    assert_int_equal(errno, 77);
+    if (fd < 0) {
+        skip();
+    }
+    assert_true(fd >= 100);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    int64_t begin_ms = mi__os_clock_ms();
+    int waited = fd;
+    bool pressed = mi__os_pressure_wait(&waited, 60);
+    assert_true(pressed || mi__os_clock_ms() - begin_ms >= 40);
+    assert_int_equal(waited, fd);
+    // The program closes all descriptors, and opens a file of its own under the number.
+    int other = open("/dev/null", O_RDONLY);
+    assert_int_equal(dup2(other, fd), fd);
+    mi__os_pressure_close(fd);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    close(fd);
+    assert_false(mi__os_pressure_wait(&waited, 5));
+    assert_int_equal(waited, -1);
+    assert_int_equal(errno, 77);
+    close(other);
+    // And when nobody has interfered, it is closed.
+    fd = mi__os_pressure_open();
+    assert_true(fd >= 0);
+    mi__os_pressure_close(fd);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -448,6 +510,8 @@ main(int argc, char **argv)
         cmocka_unit_test(an_allocation_inside_of_arming_is_harmless),
         cmocka_unit_test(destructors_of_the_program_come_first),
         cmocka_unit_test(arming_from_inside_the_end_runs_again),
+        cmocka_unit_test(places_of_pressure_are_those_of_the_group_and_of_the_machine),
+        cmocka_unit_test(pressure_is_waited_for),
     };
     return cmocka_run_group_tests(tests, set_up_threads, NULL);
 }

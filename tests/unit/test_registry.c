@@ -237,7 +237,7 @@ heaps_change_hands_safely(void)
     run_threads(6, bind_often, seeds, sizeof seeds[0]);
     check_equal(heaps_live(), 0);
     check_at_most(heaps_made(), 12);
-    mi__registry_collect(false);
+    mi__registry_collect(NULL);
     check_equal(slices_in_use(), 0);
 }
 
@@ -354,7 +354,7 @@ a_page_on_its_way_stays_with_the_orphan(void)
     page_t *page = mi__page_of(left[0]);
     // Listed, and nobody was told.
     check(mi__remote_push(page, (block_t *)(void *)left[0], (block_t *)(void *)left[0]) == &orphan->owner);
-    mi__registry_collect(false);
+    mi__registry_collect(NULL);
     check(mi__remote_is_quiet(page));
     check_equal(mi__page_blocks_granted(page), LEFT - 1);
     check_equal(page_owner(page), (uintptr_t)orphan);
@@ -368,7 +368,7 @@ a_live_heap_is_not_drained_by_others(void)
     owner_t *listed = mi__remote_push(page, (block_t *)(void *)block, (block_t *)(void *)block);
     check(listed == &mi__thread_heap->owner);
     mi__registry_tell(listed);
-    mi__registry_collect(false);
+    mi__registry_collect(NULL);
     check(!mi__remote_is_quiet(page));
     mi__thread_heap_drain(mi__thread_heap);
     check(mi__remote_is_quiet(page));

@@ -194,6 +194,68 @@ all_regions_are_purged(void)
     check_equal(purge(true, false), 4 * first->slices * SLICE_SIZE);
 }
 
+// ---- in units -------------------------------------------------------------------------------
+
+static void
+units_go_back_whole(void)
+{
+    (void)start(26);
+    mi__conf.minimal_purge = 2 << 20; // 32 slices
+    slice_run_t run = claim(128, SLICE_SIZE);
+    use(&run, 128);
+    mi__slices_release(run.start, 31);
+    mi__slices_release(run.start + 40 * SLICE_SIZE, 60); // all of the third unit, parts of two others
+    check_equal(purge(false, true), 0);
+    check_equal(mi__slices_purge_part(1), 32 * SLICE_SIZE);
+    check_equal(dirty_bytes(), (31 + 60 - 32) * SLICE_SIZE);
+    check_equal(purge(false, false), 0);
+    check_equal(mi__slices_purge_bytes(SLICE_SIZE, false), 0);
+    // A unit is young as long as some of it is.
+    slice_run_t one = claim(1, SLICE_SIZE);
+    check(one.start == run.start && !one.zero);
+    mi__slices_release(run.start + 31 * SLICE_SIZE, 1);
+    check_equal(purge(false, false), 0);
+    mi__slices_release(one.start, 1);
+    check_equal(purge(false, true), 0);
+    check_equal(purge(false, false), 32 * SLICE_SIZE);
+    // What is to go in any case goes in parts.
+    check_equal(mi__slices_purge_bytes(3 * SLICE_SIZE, true), 3 * SLICE_SIZE);
+    check_equal(purge(true, false), (8 + 20 - 8 + 8 - 3) * SLICE_SIZE);
+    check_equal(dirty_bytes(), 0);
+}
+
+static void
+a_unit_takes_what_is_clean_along(void)
+{
+    (void)start(26);
+    mi__conf.minimal_purge = 1 << 20; // 16 slices
+    slice_run_t run = claim(64, SLICE_SIZE);
+    use(&run, 64);
+    mi__slices_release(run.start, 8);
+    check_equal(purge(true, false), 8 * SLICE_SIZE);
+    mi__slices_release(run.start + 8 * SLICE_SIZE, 24);
+    // Counted is what held memory; no less than a unit at a time.
+    check_equal(mi__slices_purge_bytes(1, false), 16 * SLICE_SIZE);
+    check_equal(mi__slices_purge_bytes(1, false), 8 * SLICE_SIZE);
+    slice_run_t again = claim(32, SLICE_SIZE);
+    check(again.start == run.start && again.zero);
+    check(is_zero(again.start, 32 * SLICE_SIZE));
+}
+
+static void
+units_go_back_at_once_too(void)
+{
+    (void)start(26);
+    mi__conf.purge_delay_ms = 0;
+    mi__conf.allow_thp = THP_EAGER; // units of 2 MiB
+    slice_run_t run = claim(64, SLICE_SIZE);
+    use(&run, 64);
+    for (size_t i = 0; i < 64; i++) {
+        mi__slices_release(run.start + i * SLICE_SIZE, 1);
+        check_equal(dirty_bytes(), (i + 1) % 32 * SLICE_SIZE);
+    }
+}
+
 // ---- at random ------------------------------------------------------------------------------
 
 typedef struct shadow_run_t {
@@ -304,6 +366,9 @@ main(void)
         fresh_test(use_takes_the_mark_away),
         fresh_test(marks_of_a_forced_purge_do_not_stay),
         fresh_test(all_regions_are_purged),
+        fresh_test(units_go_back_whole),
+        fresh_test(a_unit_takes_what_is_clean_along),
+        fresh_test(units_go_back_at_once_too),
         fresh_test(random_claims_stay_apart),
         fresh_test(threads_claim_and_purge_at_once),
     };

@@ -238,12 +238,36 @@ fresh_memory_is_not_asked_for(void)
     mi__page_release(page);
 }
 
+static void
+what_nobody_freed_to_turns_cold_once(void)
+{
+    start();
+    page_t *page = full_page(20);
+    for (size_t i = 0; i + 1 < page->reserved; i += 2) {
+        give(page, i);
+    }
+    check(!mi__trim_is_cold(page)); // looked at for the first time
+    give(page, 1);
+    check(!mi__trim_is_cold(page));
+    check(mi__trim_is_cold(page));
+    for (int i = 0; i < 3; i++) {
+        check(!mi__trim_is_cold(page)); // it has been told
+    }
+    give(page, 3);
+    check(!mi__trim_is_cold(page));
+    check(mi__trim_is_cold(page));
+    release(page);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        fresh_test(every_class_gives_back_what_is_empty), fresh_test(a_full_page_has_nothing),
-        fresh_test(what_another_page_left_goes_too),      fresh_test(a_page_with_holes_is_released),
+        fresh_test(what_nobody_freed_to_turns_cold_once),
+        fresh_test(every_class_gives_back_what_is_empty),
+        fresh_test(a_full_page_has_nothing),
+        fresh_test(what_another_page_left_goes_too),
+        fresh_test(a_page_with_holes_is_released),
         fresh_test(fresh_memory_is_not_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
