@@ -55,6 +55,12 @@ for task in "$@"; do
             need musl-tools musl-gcc
             need procps ps
             need gdb gdb
+            # The profile: probes, and what reads its files.
+            need systemtap-sdt-dev "/usr/include/*/sys/sdt.h /usr/include/sys/sdt.h"
+            need libjemalloc-dev jeprof
+            need google-perftools google-pprof
+            need golang-go go
+            need bpftrace bpftrace
             need mandoc mandoc
             # The programs that run preloaded.
             need git git

@@ -19,8 +19,7 @@
 #include "base/bits.h"
 #include "os/os.h"
 
-// Not pulled into a static program, where there is nothing to open.
-#pragma weak dlopen
+// Not pulled into a static program, where there is nothing to find.
 #pragma weak dlsym
 
 enum {
@@ -168,14 +167,16 @@ take_frame(struct _Unwind_Context *context, void *arg)
 void
 mi__stack_start(void)
 {
-    if (atomic_get_relaxed(&unwinder) != NULL || dlopen == NULL || dlsym == NULL) {
+    if (atomic_get_relaxed(&unwinder) != NULL || dlsym == NULL) {
         return;
     }
     // Not linked with: most programs in C do without it.
     void *found = dlsym(RTLD_DEFAULT, "_Unwind_Backtrace");
     void *ip = dlsym(RTLD_DEFAULT, "_Unwind_GetIPInfo");
     if (found == NULL || ip == NULL) {
-        void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+        // Static links warn of dlopen by its name.
+        void *(*open)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_DEFAULT, "dlopen");
+        void *library = open == NULL ? NULL : open("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
         if (library == NULL) {
             return;
         }

@@ -18,5 +18,18 @@ link mimalloc.o
 link -static libmimalloc.a
 link libmimalloc.so -Wl,-rpath,"$PWD"
 
+# Stacks in the profile, of code with frame pointers and without.
+profile=$SOURCE_DIR/tests/system/profile
+for frames in -fno-omit-frame-pointer -fomit-frame-pointer; do
+    for how in "libmimalloc.so -Wl,-rpath,$PWD" mimalloc.o; do
+        # shellcheck disable=SC2086
+        aarch64-linux-gnu-gcc -g -O1 -fno-builtin $frames -o profile "$profile.c" $how
+        rm -f dump.*
+        MIMALLOC_PROFILE=dump MIMALLOC_PROFILE_FORMAT=text MIMALLOC_PROFILE_RATE=64K \
+            qemu-aarch64 -L /usr/aarch64-linux-gnu ./profile >/dev/null
+        "$PYTHON" "$profile.py" stacks dump.*.heap aarch64-linux-gnu-addr2line
+    done
+done
+
 LIB="$BUILD_DIR/libmimalloc.so" LIB_AARCH64="$PWD/libmimalloc.so" CC_AARCH64=aarch64-linux-gnu-gcc CC=cc \
     bash "$SOURCE_DIR/tests/system/qemu.sh"

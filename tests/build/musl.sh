@@ -19,6 +19,16 @@ link -static libmimalloc.a
 link libmimalloc.a
 link libmimalloc.so -Wl,-rpath,"$PWD"
 
+# Stacks in the profile: by frame pointers.
+profile=$SOURCE_DIR/tests/system/profile
+for how in "-static mimalloc.o" mimalloc.o "libmimalloc.so -Wl,-rpath,$PWD"; do
+    # shellcheck disable=SC2086
+    musl-gcc -g -O1 -fno-builtin -fno-omit-frame-pointer -o profile "$profile.c" $how
+    rm -f dump.*
+    MIMALLOC_PROFILE=dump MIMALLOC_PROFILE_FORMAT=text MIMALLOC_PROFILE_RATE=64K ./profile >/dev/null
+    "$PYTHON" "$profile.py" stacks dump.*.heap
+done
+
 cat >plain.c <<'END'
 #include <stdlib.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 # profile.py — reads profiles in all forms, and judges them.
 #
 #   profile.py accuracy PROGRAM LIB RATE RUNS   the sums of profile.c, RUNS times
+#   profile.py stacks FILE [ADDR2LINE]          the stacks of profile.c in the text form: exactly its functions
 #   profile.py proto FILE                       prints "folded-names values…" of a .pb.gz, after checking it whole
 """A small reader of profile.proto, and what the profile must show."""
 import gzip
@@ -159,7 +160,39 @@ def accuracy(program, library, rate, runs):
     return not failed
 
 
+def stacks(path, addr2line):
+    """Each stack that begins in a hold_N goes on to a way_N and to main, whatever it was compiled with."""
+    lines, _, maps = open(path).read().partition("MAPPED_LIBRARIES:\n")
+    found = [[int(pc, 16) for pc in line.split("@")[1].split()] for line in lines.splitlines()[1:] if "@" in line]
+    # The program is where most of the innermost frames are.
+    mappings = [line.split() for line in maps.splitlines() if line.count("/")]
+    first = sorted(way[0] for way in found)[len(found) // 2]
+    inside = lambda mapping: int(mapping[0].split("-")[0], 16) <= first < int(mapping[0].split("-")[1], 16)
+    program = next(mapping[5] for mapping in mappings if inside(mapping))
+    start = next(int(m[0].split("-")[0], 16) for m in mappings if m[5] == program)
+    kind = subprocess.run(["readelf", "-hW", program], capture_output=True, text=True, check=True).stdout
+    base = 0 if "EXEC (" in kind else start
+    good = 0
+    for way in found:
+        # The first address is in the call already.
+        asked = "\n".join(hex(pc - base - (i > 0)) for i, pc in enumerate(way))
+        told = subprocess.run([addr2line, "-f", "-e", program], input=asked, capture_output=True, text=True, check=True)
+        names = [name for name in told.stdout.splitlines()[::2]]
+        if names[0].startswith("hold_"):
+            if len(names) < 3 or not names[1].startswith("way_") or names[2] != "main":
+                print(f"a stack is wrong: {names}")
+                return False
+            good += 1
+        elif "hold_" in " ".join(names):
+            print(f"frames of the library: {names}")
+            return False
+    print(f"{good} stacks of the program, all right")
+    return good > 50
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "stacks":
+        sys.exit(not stacks(sys.argv[2], *(sys.argv[3:] or ["addr2line"])))
     if sys.argv[1] == "accuracy":
         sys.exit(not accuracy(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])))
     read = Profile(sys.argv[2])
