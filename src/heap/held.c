@@ -17,9 +17,9 @@ enum {
 };
 
 static void
-send_chain(page_t *page, block_t *first, block_t *last)
+send_chain(page_t *page, block_t *first, block_t *last, uint32_t count)
 {
-    owner_t *listed = mi__remote_push(page, first, last);
+    owner_t *listed = mi__remote_push(page, first, last, count);
     if (listed != NULL) {
         mi__registry_tell(listed);
     }
@@ -51,13 +51,14 @@ typedef struct chain_t {
     page_t *page;
     block_t *first;
     block_t *last;
+    uint32_t count;
 } chain_t;
 
 static void
 send_slot(chain_t *chain)
 {
     if (chain->page != NULL) {
-        send_chain(chain->page, chain->first, chain->last);
+        send_chain(chain->page, chain->first, chain->last, chain->count);
         chain->page = NULL;
     }
 }
@@ -78,6 +79,7 @@ send_list(held_t *held, unsigned class)
         }
         block->next = chain->first;
         chain->first = block;
+        chain->count++;
         block = next;
     }
     for (unsigned i = 0; i < CHAIN_SLOTS; i++) {
@@ -92,7 +94,7 @@ mi__held_free(thread_heap_t *heap, page_t *page, block_t *block)
     // Blocks of first-class heaps go home at once: those heaps may be destroyed.
     const thread_heap_t *owner = page_thread_heap(page_owner(page));
     if (unlikely(HINT_GET(owner->main) != owner)) {
-        send_chain(page, block, block);
+        send_chain(page, block, block, 1);
         return;
     }
     if (unlikely(held == NULL)) {
@@ -101,7 +103,7 @@ mi__held_free(thread_heap_t *heap, page_t *page, block_t *block)
             OWNER_SET(heap->held, held);
         }
         if (held == NULL) {
-            send_chain(page, block, block);
+            send_chain(page, block, block, 1);
             return;
         }
     }

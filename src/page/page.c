@@ -335,8 +335,9 @@ mi__page_blocks_granted(const page_t *page)
 // Follows a link only while it points to a block of the page: a page that its owner is working on
 // shows links that are half gone, and the memory they lie in belongs to the program by now.
 __attribute__((no_sanitize("thread"))) size_t
-mi__page_blocks_listed(const page_t *page, const block_t *block)
+mi__page_blocks_free(const page_t *page)
 {
+    const block_t *block = HINT_GET(page->free);
     size_t count = 0;
     size_t capacity = HINT_GET(page->capacity);
     if (page->block_size == 0) {
@@ -351,12 +352,6 @@ mi__page_blocks_listed(const page_t *page, const block_t *block)
         block = *(const block_t *const volatile *)&block->next;
     }
     return count;
-}
-
-size_t
-mi__page_blocks_free(const page_t *page)
-{
-    return mi__page_blocks_listed(page, HINT_GET(page->free));
 }
 
 static bool

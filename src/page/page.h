@@ -66,7 +66,7 @@ struct page_t {
     uint32_t holed;      // blocks in holes, see page/trim.h; those on `free` and `local_free` are in none
 
     // [atomic: any thread] see remote.c
-    MI_ALIGNED(64) _Atomic(uintptr_t) thread_free;
+    MI_ALIGNED(64) _Atomic(uint64_t) thread_free;
     _Atomic(page_t *) pending_next;
     // [constant while the page lives]
     char *start;
@@ -147,8 +147,6 @@ page_t *mi__page_around(const void *p);
 // (never a fault) while the owner works.
 size_t mi__page_blocks_granted(const page_t *page);
 size_t mi__page_blocks_free(const page_t *page);
-// Blocks of the page in the list that starts with `block`, in the same way.
-size_t mi__page_blocks_listed(const page_t *page, const block_t *block);
 
 // Checks P1 to P3 and that every free block lies in the page; full debug builds.
 bool mi__page_verify(const page_t *page);

@@ -2,7 +2,9 @@
 // remote.c — frees that arrive from other threads. The only file that touches thread_free and
 // pending.
 //
-// States of a page's thread_free word; b is a list of blocks, L the LISTED bit.
+// States of a page's thread_free word; b is a list of blocks, L the LISTED bit. Of the list the word has the
+// first block, the last and the number, so that the owner takes it in without a walk over blocks that other
+// processors wrote to. Blocks are named by their distance from the page's start.
 //   | #  | word  | leaves by                                                       | order   | pairs with |
 //   | T1 | 0     | → T2 push (any): then the pusher puts the page on pending       | acq_rel | A1, A2, A3 |
 //   | T2 | b + L | → T2 push (any)                                                 | acq_rel | A1, A2     |
@@ -20,12 +22,39 @@
 
 #include "base/check.h"
 
-enum { LISTED = 1 };
+enum {
+    LISTED = 1,
+    // Where the fields of the word start, 16 bits each: blocks in units of GRANULE, and their number.
+    AT_FIRST = 16,
+    AT_LAST = 32,
+    AT_COUNT = 48,
+    FIELD_MAX = 0xFFFF,
+};
+
+_Static_assert(MEDIUM_PAGE_SLICES *(SLICE_SIZE >> GRANULE_SHIFT) <= FIELD_MAX, "a place in a page fits");
+
+static uint32_t
+count_of(uint64_t word)
+{
+    return (uint32_t)(word >> AT_COUNT);
+}
 
 static block_t *
-blocks_of(uintptr_t word)
+block_at(const page_t *page, uint64_t word, unsigned field)
 {
-    return (block_t *)(word & ~(uintptr_t)LISTED); // NOLINT(performance-no-int-to-ptr)
+    return (block_t *)(void *)(page->start + ((size_t)(word >> field & FIELD_MAX) << GRANULE_SHIFT));
+}
+
+static uint64_t
+place_of(const page_t *page, const block_t *block, unsigned field)
+{
+    return (uint64_t)(((const char *)block - page->start) >> GRANULE_SHIFT) << field;
+}
+
+static block_t *
+first_of(const page_t *page, uint64_t word)
+{
+    return count_of(word) == 0 ? NULL : block_at(page, word, AT_FIRST);
 }
 
 static owner_t *
@@ -48,48 +77,47 @@ list_with_owner(page_t *page)
 }
 
 owner_t *
-mi__remote_push(page_t *page, block_t *first, block_t *last)
+mi__remote_push(page_t *page, block_t *first, block_t *last, uint32_t count)
 {
-    uintptr_t word = atomic_get_relaxed(&page->thread_free);
+    uint64_t word = atomic_get_relaxed(&page->thread_free);
+    uint64_t front = place_of(page, first, AT_FIRST) | LISTED;
+    uint64_t pushed;
     do {
-        last->next = blocks_of(word);
+        block_t *next = first_of(page, word);
+        last->next = next;
+        uint64_t back = next == NULL ? place_of(page, last, AT_LAST) : word & (uint64_t)FIELD_MAX << AT_LAST;
+        pushed = front | back | (uint64_t)(count_of(word) + count) << AT_COUNT;
         // acq_rel: publishes the blocks' contents and links, pairs with A1 and A2; sees the owner
         // word of whoever unlisted or moved the page, pairs with A2 and A3.
-    } while (!atomic_cas_weak_acq_rel(&page->thread_free, &word, (uintptr_t)first | LISTED));
+    } while (!atomic_cas_weak_acq_rel(&page->thread_free, &word, pushed));
     return (word & LISTED) != 0 ? NULL : list_with_owner(page);
 }
 
-// Appends a list to local_free, counting.
+// Puts a list in front of local_free.
 static size_t
-adopt_blocks(page_t *page, block_t *first)
+adopt_blocks(page_t *page, uint64_t word)
 {
-    if (first == NULL) {
-        return 0;
+    uint32_t count = count_of(word);
+    if (count != 0) {
+        block_at(page, word, AT_LAST)->next = page->local_free;
+        OWNER_SET(page->local_free, block_at(page, word, AT_FIRST));
+        ASSERT(page->used >= count);
+        OWNER_SET(page->used, page->used - count);
     }
-    size_t count = 1;
-    block_t *last = first;
-    while (last->next != NULL) {
-        last = last->next;
-        count++;
-    }
-    last->next = page->local_free;
-    OWNER_SET(page->local_free, first);
-    ASSERT(page->used >= count);
-    OWNER_SET(page->used, page->used - (uint32_t)count);
     return count;
 }
 
 size_t
 mi__remote_take(page_t *page)
 {
-    uintptr_t word = atomic_get_relaxed(&page->thread_free);
-    if (blocks_of(word) == NULL) {
+    uint64_t word = atomic_get_relaxed(&page->thread_free);
+    if (count_of(word) == 0) {
         return 0;
     }
     // A1, acquire: the blocks; pairs with the acq_rel in mi__remote_push. Only we leave T2, so it
     // is still T2.
     word = atomic_exchange_acquire(&page->thread_free, LISTED);
-    return adopt_blocks(page, blocks_of(word));
+    return adopt_blocks(page, word);
 }
 
 page_t *
@@ -109,15 +137,15 @@ mi__remote_unlist(page_t *page)
     page_t *next = atomic_get_relaxed(&page->pending_next);
     // A2, acq_rel: the blocks, pairs with the acq_rel in mi__remote_push; and what we did to the
     // page while it was listed, for the push that lists it next.
-    uintptr_t word = atomic_exchange_acq_rel(&page->thread_free, 0);
-    adopt_blocks(page, blocks_of(word));
+    uint64_t word = atomic_exchange_acq_rel(&page->thread_free, 0);
+    (void)adopt_blocks(page, word);
     return next;
 }
 
 const block_t *
 mi__remote_first(page_t *page)
 {
-    return blocks_of(atomic_get_relaxed(&page->thread_free));
+    return first_of(page, atomic_get_relaxed(&page->thread_free));
 }
 
 bool
@@ -131,21 +159,20 @@ mi__remote_is_quiet(page_t *page)
 size_t
 mi__remote_count(const page_t *page)
 {
-    // acquire: the links of the blocks; pairs with the acq_rel in mi__remote_push.
-    return mi__page_blocks_listed(page, blocks_of(atomic_get_acquire(&page->thread_free)));
+    return count_of(atomic_get_relaxed(&page->thread_free));
 }
 
 bool
 mi__remote_move(page_t *page, owner_t *to)
 {
-    uintptr_t none = 0;
+    uint64_t none = 0;
     // T1 → T4. acquire: pairs with the acq_rel in mi__remote_push.
     if (!atomic_cas_strong_acquire(&page->thread_free, &none, LISTED)) {
         return false;
     }
     uintptr_t flags = page_owner(page) & OWNER_FLAGS;
     atomic_set_relaxed(&page->owner, (uintptr_t)to | flags);
-    uintptr_t word = LISTED;
+    uint64_t word = LISTED;
     // A3, T4 → T1, acq_rel: the new owner word, for the push that lists the page next; pairs with
     // mi__remote_push.
     if (!atomic_cas_strong_acq_rel(&page->thread_free, &word, 0)) {

@@ -22,10 +22,10 @@ typedef struct owner_t {
     _Atomic(page_t *) pending; // [atomic: any thread] pages with blocks on thread_free
 } owner_t;
 
-// Pushes the chain `first` … `last` (linked; last's link is overwritten) onto the page's
+// Pushes the chain `first` … `last` of `count` blocks (linked; last's link is overwritten) onto the page's
 // thread_free. Returns the owner when the page was listed by this push: it may want to be told.
 // Else NULL.
-owner_t *mi__remote_push(page_t *page, block_t *first, block_t *last);
+owner_t *mi__remote_push(page_t *page, block_t *first, block_t *last, uint32_t count);
 
 // Takes the blocks on thread_free into local_free; the page stays listed. Returns their number.
 size_t mi__remote_take(page_t *page);
@@ -43,7 +43,7 @@ const block_t *mi__remote_first(page_t *page);
 // True when nothing is on its way: a page without blocks out may be released.
 bool mi__remote_is_quiet(page_t *page);
 
-// How many blocks are on thread_free. Any thread; a guess (never a fault) while others work.
+// How many blocks are on thread_free. Any thread.
 size_t mi__remote_count(const page_t *page);
 
 // Moves a quiet or unlisted page to another owner (its flags stay). False when the page is listed

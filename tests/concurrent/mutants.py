@@ -65,20 +65,27 @@ MUTANTS = [
            "return list_with_owner(page);", "remote: two frees; drain, drain, release"),
     Mutant(REMOTE, "push: does not list the page", "return (word & LISTED) != 0 ? NULL : list_with_owner(page);",
            "return NULL;", "remote: two frees; drain, drain, release"),
-    Mutant(REMOTE, "push: the LISTED bit is set later", "(uintptr_t)first | LISTED", "(uintptr_t)first | (word & LISTED)",
+    Mutant(REMOTE, "push: the LISTED bit is set later", "AT_FIRST) | LISTED;", "AT_FIRST) | (word & LISTED);",
            "remote: two frees; drain, drain, release"),
+    Mutant(REMOTE, "push: the list ends with the block that came last",
+           "next == NULL ? place_of(page, last, AT_LAST) : word & (uint64_t)FIELD_MAX << AT_LAST;",
+           "place_of(page, last, AT_LAST);", "remote: two frees; take, drain, release"),
+    Mutant(REMOTE, "push: counts its own blocks only", "(uint64_t)(count_of(word) + count)", "(uint64_t)count",
+           "remote: two frees; take, drain, release"),
     Mutant(REMOTE, "list: the link is not released", "atomic_cas_weak_release(&owner->pending",
            "atomic_cas_weak_relaxed(&owner->pending", "remote: frees to two pages; drain"),
     Mutant(REMOTE, "list: the owner's address is taken before the page is listed",
-           "    uintptr_t word = atomic_get_relaxed(&page->thread_free);\n    do {",
+           "    uint64_t word = atomic_get_relaxed(&page->thread_free);\n    uint64_t front",
            "    owner_t *before = owner_of(page);\n"
-           "    uintptr_t word = atomic_get_relaxed(&page->thread_free);\n"
+           "    uint64_t word = atomic_get_relaxed(&page->thread_free);\n"
            "    if ((word & LISTED) == 0) {\n        last->next = NULL;\n"
-           "        if (atomic_cas_strong_acq_rel(&page->thread_free, &word, (uintptr_t)first | LISTED)) {\n"
+           "        uint64_t alone = place_of(page, first, AT_FIRST) | place_of(page, last, AT_LAST) | LISTED;\n"
+           "        alone |= (uint64_t)count << AT_COUNT;\n"
+           "        if (atomic_cas_strong_acq_rel(&page->thread_free, &word, alone)) {\n"
            "            page_t *head = atomic_get_relaxed(&before->pending);\n"
            "            do {\n                atomic_set_relaxed(&page->pending_next, head);\n"
            "            } while (!atomic_cas_weak_release(&before->pending, &head, page));\n"
-           "            return before;\n        }\n    }\n    do {",
+           "            return before;\n        }\n    }\n    uint64_t front",
            "remote: a free; the page moves"),
     Mutant(REMOTE, "take: the blocks are not acquired", "word = atomic_exchange_acquire(&page->thread_free, LISTED);",
            "word = atomic_exchange_explicit(&page->thread_free, LISTED, memory_order_relaxed);",
@@ -97,15 +104,15 @@ MUTANTS = [
     Mutant(REMOTE, "unlist: the read of the link is not released", "atomic_exchange_acq_rel(&page->thread_free, 0);",
            "atomic_exchange_acquire(&page->thread_free, 0);", "remote: two frees in turn; listed twice"),
     Mutant(REMOTE, "unlist: the link is read after the page is unlisted",
-           "    adopt_blocks(page, blocks_of(word));\n    return next;",
-           "    adopt_blocks(page, blocks_of(word));\n    return atomic_get_relaxed(&page->pending_next);",
+           "    (void)adopt_blocks(page, word);\n    return next;",
+           "    (void)adopt_blocks(page, word);\n    return atomic_get_relaxed(&page->pending_next);",
            "remote: two frees in turn; listed twice"),
     Mutant(REMOTE, "quiet: always", "return atomic_get_acquire(&page->thread_free) == 0;", "return page != NULL;",
            "remote: two frees; take, drain, release"),
-    Mutant(REMOTE, "move: also of a listed page", "    uintptr_t none = 0;", "    uintptr_t none = atomic_get_relaxed(&page->thread_free);",
+    Mutant(REMOTE, "move: also of a listed page", "    uint64_t none = 0;", "    uint64_t none = atomic_get_relaxed(&page->thread_free);",
            "remote: a free; the page moves"),
-    Mutant(REMOTE, "move: the owner is written before the page is locked", "    uintptr_t none = 0;",
-           "    atomic_set_relaxed(&page->owner, (uintptr_t)to);\n    uintptr_t none = 0;", "remote: a free; the page moves"),
+    Mutant(REMOTE, "move: the owner is written before the page is locked", "    uint64_t none = 0;",
+           "    atomic_set_relaxed(&page->owner, (uintptr_t)to);\n    uint64_t none = 0;", "remote: a free; the page moves"),
     Mutant(REMOTE, "move: the new owner is not released", "atomic_cas_strong_acq_rel(&page->thread_free, &word, 0)",
            "atomic_cas_strong_acquire(&page->thread_free, &word, 0)", "remote: two frees; the page moves"),
     Mutant(REMOTE, "move: blocks that came meanwhile are not listed", "        (void)list_with_owner(page);\n", "",

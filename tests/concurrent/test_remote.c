@@ -19,7 +19,7 @@ typedef struct cell_block_t {
 
 static owner_t *owners; // OWNERS of them, 128 bytes apart
 static page_t *pages;
-static cell_block_t blocks[PAGES][BLOCKS];
+static MI_ALIGNED(GRANULE) cell_block_t blocks[PAGES][BLOCKS];
 static unsigned found[PAGES][BLOCKS]; // how often a block came home
 static bool released[PAGES];
 
@@ -46,6 +46,7 @@ set_up(uint32_t used)
     for (unsigned i = 0; i < PAGES; i++) {
         atomic_set_relaxed(&pages[i].owner, (uintptr_t)owner(0));
         pages[i].used = used;
+        pages[i].start = (char *)blocks[i];
     }
     explore_name(owner(0), sizeof(owner_t), "owner 0's pending");
     explore_name(owner(1), sizeof(owner_t), "owner 1's pending");
@@ -70,7 +71,7 @@ push(unsigned page, unsigned from, unsigned to)
         blocks[page][i].content = i;
         blocks[page][i].block.next = i < to ? &blocks[page][i + 1].block : NULL;
     }
-    return mi__remote_push(&pages[page], &blocks[page][from].block, &blocks[page][to].block);
+    return mi__remote_push(&pages[page], &blocks[page][from].block, &blocks[page][to].block, to - from + 1);
 }
 
 // Counts the blocks that came home to a page.

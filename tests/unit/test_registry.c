@@ -353,7 +353,7 @@ a_page_on_its_way_stays_with_the_orphan(void)
     make_orphan(300);
     page_t *page = mi__page_of(left[0]);
     // Listed, and nobody was told.
-    check(mi__remote_push(page, (block_t *)(void *)left[0], (block_t *)(void *)left[0]) == &orphan->owner);
+    check(mi__remote_push(page, (block_t *)(void *)left[0], (block_t *)(void *)left[0], 1) == &orphan->owner);
     mi__registry_collect(NULL);
     check(mi__remote_is_quiet(page));
     check_equal(mi__page_blocks_granted(page), LEFT - 1);
@@ -365,7 +365,7 @@ a_live_heap_is_not_drained_by_others(void)
 {
     char *block = mi__alloc(300);
     page_t *page = mi__page_of(block);
-    owner_t *listed = mi__remote_push(page, (block_t *)(void *)block, (block_t *)(void *)block);
+    owner_t *listed = mi__remote_push(page, (block_t *)(void *)block, (block_t *)(void *)block, 1);
     check(listed == &mi__thread_heap->owner);
     mi__registry_tell(listed);
     mi__registry_collect(NULL);

@@ -53,7 +53,7 @@ length(const block_t *block)
 static owner_t *
 push_one(page_t *page, block_t *block)
 {
-    return mi__remote_push(page, block, block);
+    return mi__remote_push(page, block, block, 1);
 }
 
 // ---- pushing and taking ---------------------------------------------------------------------
@@ -96,14 +96,43 @@ what_waits_is_counted(void)
         (void)push_one(page, blocks[i]);
         check_equal(mi__remote_count(page), i + 1);
     }
-    // A block that the program has overwritten meanwhile ends the list; nothing is followed blindly.
-    blocks[2]->next = (block_t *)(void *)((char *)blocks[1] + 8);
-    check_equal(mi__remote_count(page), 3);
+    // Without a look at the blocks.
+    block_t *next = blocks[2]->next;
     blocks[2]->next = (block_t *)(uintptr_t)0x12345678;
-    check_equal(mi__remote_count(page), 3);
-    blocks[2]->next = blocks[1];
+    check_equal(mi__remote_count(page), 5);
+    check(mi__remote_first(page) == blocks[4]);
+    blocks[2]->next = next;
     check_equal(mi__remote_take(page), 5);
     check_equal(mi__remote_count(page), 0);
+    check(mi__remote_first(page) == NULL);
+}
+
+// The first and the last block of a page, and all of them, for every class.
+static void
+places_and_numbers_fit_into_the_word(void)
+{
+    start();
+    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+        page_t *page = page_given_out(sizeclass_block_size(class));
+        for (uint32_t i = 0; i + 1 < block_count; i++) {
+            blocks[i]->next = blocks[i + 1];
+        }
+        check(mi__remote_push(page, blocks[0], blocks[block_count - 1], block_count) == &owner);
+        check(mi__remote_first(page) == blocks[0]);
+        check_equal(mi__remote_count(page), block_count);
+        check(mi__remote_drain(&owner) == page);
+        check(mi__remote_unlist(page) == NULL);
+        check_equal(length(page->local_free), block_count);
+        check_equal(page->used, 0);
+        check(mi__page_verify(page));
+        page = page_given_out(sizeclass_block_size(class));
+        check(push_one(page, blocks[block_count - 1]) == &owner);
+        check(push_one(page, blocks[0]) == NULL);
+        check_equal(mi__remote_take(page), 2);
+        check(page->local_free == blocks[0] && blocks[0]->next == blocks[block_count - 1]);
+        check(blocks[block_count - 1]->next == NULL);
+        check(mi__remote_drain(&owner) == page && mi__remote_unlist(page) == NULL);
+    }
 }
 
 static void
@@ -154,9 +183,9 @@ chains_travel_whole(void)
         blocks[i]->next = blocks[i + 1];
     }
     blocks[9]->next = (block_t *)(uintptr_t)0x41414141; // the last link may be anything
-    check(mi__remote_push(page, blocks[0], blocks[9]) == &owner);
+    check(mi__remote_push(page, blocks[0], blocks[9], 10) == &owner);
     blocks[10]->next = blocks[11];
-    check(mi__remote_push(page, blocks[10], blocks[11]) == NULL);
+    check(mi__remote_push(page, blocks[10], blocks[11], 2) == NULL);
     check_equal(mi__remote_take(page), 12);
     check_equal(length(page->local_free), 12);
     check_equal(page->used, block_count - 12);
@@ -288,7 +317,7 @@ push_share(void *arg)
         for (size_t k = 0; k + 1 < count; k++) {
             mine[i + k]->next = mine[i + k + 1];
         }
-        if (mi__remote_push(shared_page, mine[i], mine[i + count - 1]) != NULL) {
+        if (mi__remote_push(shared_page, mine[i], mine[i + count - 1], (uint32_t)count) != NULL) {
             atomic_fetch_add(&listings, 1);
         }
         i += count;
@@ -419,6 +448,7 @@ main(void)
         fresh_test(the_first_push_lists_the_page),
         fresh_test(a_push_leaves_the_owners_fields_alone),
         fresh_test(what_waits_is_counted),
+        fresh_test(places_and_numbers_fit_into_the_word),
         fresh_test(taking_leaves_the_page_listed),
         fresh_test(an_unlisted_page_is_listed_again),
         fresh_test(chains_travel_whole),

@@ -359,7 +359,7 @@ static void *
 push_home(void *block)
 {
     page_t *page = mi__page_of(block);
-    (void)mi__remote_push(page, block, block);
+    (void)mi__remote_push(page, block, block, 1);
     return NULL;
 }
 
