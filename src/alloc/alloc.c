@@ -25,7 +25,8 @@
 #include "heap/siblings.h"
 
 enum {
-    ROOM_MIN = 1024 * 1024,      // smaller blocks get no room to grow,
+    ROOM_MIN = 1024 * 1024,      // smaller blocks get no room to grow unless they grow again and again,
+    ROOM_SMALL = 256 * 1024,     // and then this;
     ROOM_SHARE = 2,              // others so much of their own size,
     ROOM_MAX = 64 * 1024 * 1024, // and at most this
 };
@@ -148,20 +149,50 @@ mi__alloc_known(thread_heap_t *heap, size_t size, bool *zero)
     return page_pop(page, block);
 }
 
-void *
-mi__alloc_growing(thread_heap_t *heap, size_t size, bool *zero)
+static page_t *
+roomy_singleton(thread_heap_t *heap, size_t size, size_t roomy, bool *zero)
 {
-    if (size < ROOM_MIN || size > PTRDIFF_MAX / 2) {
-        return mi__alloc_known(heap, size, zero);
-    }
-    size_t roomy = size + size_min(size / ROOM_SHARE, ROOM_MAX);
     page_t *page = mi__thread_heap_singleton(heap, roomy, SLICE_SIZE, zero);
+    if (page != NULL) {
+        mi__page_cut_singleton(page, divide_up(size, SLICE_SIZE));
+        mi__sampled_large(heap, page, size);
+    }
+    return page;
+}
+
+// For a small block: from here on it grows in place, without a copy for each class that it passes through.
+static void *
+growing_singleton(thread_heap_t *heap, size_t size, bool *zero)
+{
+    bool plain = size <= SLICE_SIZE && heap->sampling.rates[SAMPLER_PROFILE] == 0;
+    page_t *page = plain ? thread_heap_take_kept(heap, size) : NULL;
+    *zero = false;
+    if (page == NULL) {
+        page = roomy_singleton(heap, size, size + ROOM_SMALL, zero);
+    }
     if (page == NULL) {
         return mi__alloc_known(heap, size, zero);
     }
-    mi__page_cut_singleton(page, divide_up(size, SLICE_SIZE));
-    mi__sampled_large(heap, page, size);
+    page_set_flag(page, PAGE_GROWING);
+    heap->main->growing++;
     return page->start;
+}
+
+void *
+mi__alloc_growing(thread_heap_t *heap, const void *grown, size_t size, bool *zero)
+{
+    if (size >= ROOM_MIN && size <= PTRDIFF_MAX / 2) {
+        page_t *page = roomy_singleton(heap, size, size + size_min(size / ROOM_SHARE, ROOM_MAX), zero);
+        return page != NULL ? page->start : mi__alloc_known(heap, size, zero);
+    }
+    thread_heap_t *main = heap->main;
+    bool again =
+        main->grown == grown && size >= GROWING_MIN && size < ROOM_MIN && main->growing < GROWING_MAX;
+    void *p = again ? growing_singleton(heap, size, zero) : mi__alloc_known(heap, size, zero);
+    if (likely(p != NULL) && !thread_heap_is_none(main)) {
+        main->grown = p;
+    }
+    return p;
 }
 
 void *

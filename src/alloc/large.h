@@ -13,9 +13,14 @@
 // first word is zero.
 MI_NODISCARD void *mi__alloc_known(thread_heap_t *heap, size_t size, bool *zero);
 
-// The same for a block that has grown out of its place, and may go on growing: where there is room
-// behind it.
-MI_NODISCARD void *mi__alloc_growing(thread_heap_t *heap, size_t size, bool *zero);
+// The same for the block `grown` that has grown out of its place, and may go on growing: where there is
+// room behind it. When it is the one that grew last, it gets slices of its own already when it is small.
+MI_NODISCARD void *mi__alloc_growing(thread_heap_t *heap, const void *grown, size_t size, bool *zero);
+
+enum {
+    GROWING_MIN = 8 * 1024, // smaller blocks share a page even while they grow
+    GROWING_MAX = 16,       // small blocks of a thread that have slices of their own
+};
 
 // A block of the thread's `heap` of at least `size` bytes at a multiple of `align` (a power of two),
 // all usable bytes zero when asked. NULL with errno = ENOMEM when there is no memory.

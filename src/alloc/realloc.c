@@ -43,9 +43,11 @@ resize_large(page_t *page, void *p, size_t size, size_t usable, bool *zero)
 }
 
 static bool
-fits_well(size_t size, size_t usable)
+fits_well(const page_t *page, size_t size, size_t usable)
 {
-    return size <= usable && (size >= usable / 2 || usable <= 2 * (size_t)GRANULE);
+    return size <= usable &&
+           (size >= usable / 2 || usable <= 2 * (size_t)GRANULE ||
+            ((page->flags & PAGE_GROWING) != 0 && page->slices == 1 && size >= GROWING_MIN));
 }
 
 // The block stays where it is; true when it now serves `size`.
@@ -53,7 +55,7 @@ static bool
 stays(page_t *page, void *p, size_t size, size_t usable, bool zeroed)
 {
     bool zero = true;
-    if (unlikely(!fits_well(size, usable)) && !resize_large(page, p, size, usable, &zero)) {
+    if (unlikely(!fits_well(page, size, usable)) && !resize_large(page, p, size, usable, &zero)) {
         return false;
     }
     if (zeroed && size > usable && !zero) {
@@ -68,13 +70,13 @@ stays(page_t *page, void *p, size_t size, size_t usable, bool zeroed)
 // A new block; `*zero` tells whether all of it but the first word is zero. Not zeroed here: most of it
 // is about to be written.
 static void *
-new_block(thread_heap_t *heap, size_t size, size_t align, size_t offset, bool *zero)
+new_block(thread_heap_t *heap, const void *p, size_t size, size_t align, size_t offset, bool *zero)
 {
     *zero = false;
     if (align > GRANULE || (offset & (align - 1)) != 0) {
         return mi__alloc_aligned_in(heap, size, align, offset, false);
     }
-    return mi__alloc_growing(heap, size, zero);
+    return mi__alloc_growing(heap, p, size, zero);
 }
 
 // Brings the first `size` bytes of the block `p` over.
@@ -93,7 +95,7 @@ move(thread_heap_t *heap, page_t *page, void *p, size_t size, size_t align, size
 {
     bool zero;
     size_t kept = size_min(size, mi__page_usable(page, p));
-    char *fresh = new_block(heap, size, align, offset, &zero);
+    char *fresh = new_block(heap, p, size, align, offset, &zero);
     if (fresh == NULL) {
         return NULL;
     }
@@ -163,9 +165,50 @@ resize_aligned(thread_heap_t *thread_heap, const heap_t *heap, void *p, size_t s
     return move(thread_heap, page, p, size, align, offset, zeroed);
 }
 
+// The page of a block whose address is where it starts, and its usable size, or NULL: a short look, where
+// most calls find what they need.
+static inline page_t *
+plain_page(void *p, size_t *usable)
+{
+    page_t *page;
+    if (track_on() || !region_first_find(p, &page)) {
+        return NULL;
+    }
+    uintptr_t word = page_owner(page);
+    if ((word & OWNER_REDIRECT) != 0) {
+        page = page_of_redirect(word);
+        word = page_owner(page);
+    }
+    *usable = page->block_size != 0 ? page->block_size : page->slices << SLICE_SHIFT;
+    return word != 0 && (word & (OWNER_INTERIOR | OWNER_SAMPLED)) == 0 && page_is_start(page, p) ? page
+                                                                                                 : NULL;
+}
+
+static void *
+grow_small(void *p, size_t usable, size_t size)
+{
+    void *fresh = fast_alloc(size);
+    if (likely(fresh != NULL)) {
+        memcpy(fresh, p, usable);
+        mi__thread_heap->main->grown = fresh;
+        fast_free(p);
+    }
+    return fresh;
+}
+
 void *
 mi__realloc(void *p, size_t size, bool zeroed)
 {
+    size_t usable;
+    page_t *page = zeroed ? NULL : plain_page(p, &usable);
+    if (likely(page != NULL)) {
+        if (likely(fits_well(page, size, usable))) {
+            return p;
+        }
+        if (usable < size && size < GROWING_MIN) {
+            return grow_small(p, usable, size);
+        }
+    }
     return resize(mi__thread_heap, NULL, p, size, zeroed);
 }
 

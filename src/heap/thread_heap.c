@@ -577,6 +577,13 @@ is_in_exclusive_region(const page_t *page)
 void
 mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page)
 {
+    // Where the next one can start from that grows.
+    if ((page->flags & PAGE_GROWING) != 0 && heap->growing > 0) {
+        heap->growing--;
+        heap->kept_sizes |= 1U << 1;
+        page_clear_flag(page, PAGE_FRESH_ZERO);
+        mi__page_cut_singleton(page, 1);
+    }
     size_t slices = page->slices;
     bool wanted = slices <= KEPT_MAX - (size_t)heap->kept_slices && (heap->kept_sizes >> slices & 1) != 0;
     if (!wanted || heap->kept[slices] != NULL || heap_is_listing(atomic_get_relaxed(&heap->heap)) ||

@@ -77,6 +77,8 @@ typedef struct thread_heap_t {
     uint64_t pages_made[CLASS_COUNT];   // since the start
     uint32_t places[CLASS_COUNT];       // of the page that was released last (mi__slices_place)
     page_t *kept[KEPT_MAX + 1];         // retired singletons, by slices, for the next ones; or NULL
+    void *grown;                        // [hint] of a main heap: the block that moved last in order to grow
+    uint32_t growing;                   // [hint] of a main heap: singletons with PAGE_GROWING that are out
     uint64_t singletons;                // singletons handed out since the start
     uint64_t singleton_bytes;           // and their bytes
     struct held_t *held;                // foreign blocks; NULL until the first
@@ -266,7 +268,7 @@ static inline bool
 thread_heap_keep_again(thread_heap_t *heap, page_t *page)
 {
     size_t slices = page->slices;
-    if (unlikely(slices > KEPT_MAX || heap->kept[slices] != NULL)) {
+    if (unlikely(slices > KEPT_MAX || heap->kept[slices] != NULL || page->flags != 0)) {
         return false;
     }
     page_rest_singleton(page);

@@ -45,6 +45,7 @@ enum {
     PAGE_EMPTIED = 32,   // a singleton whose memory has been moved away: it reads as zero
     PAGE_HOLES = 64,     // has bits in `holes`
     PAGE_IDLE = 128,     // a singleton that was kept when rare work came by
+    PAGE_GROWING = 256,  // a singleton made for a small block that goes on growing
 };
 
 enum { HOLES_MAX = 128 }; // bits of page_t.holes

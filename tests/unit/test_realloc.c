@@ -4,6 +4,7 @@
 #include "fresh.h"
 
 #include "alloc/alloc.h"
+#include "alloc/large.h"
 #include "heap/registry.h"
 #include "os/os.h"
 
@@ -66,6 +67,134 @@ a_block_grows_step_by_step(void)
         check(p != NULL && is_filled(p, size, 3));
     }
     mi__free(p);
+}
+
+static page_t *
+page_of(const void *p)
+{
+    return mi__page_of(p);
+}
+
+// Grows a new block by doubling up to `size`.
+static char *
+grown_to(size_t size)
+{
+    char *p = mi__alloc(16);
+    fill(p, 16, 5);
+    for (size_t at = 32; at <= size; at *= 2) {
+        p = mi__realloc(p, at, false);
+        check(p != NULL && is_filled(p, at / 2, 5));
+        fill(p, at, 5);
+    }
+    return p;
+}
+
+static void
+what_grows_again_and_again_stops_moving(void)
+{
+    start();
+    char *p = grown_to(GROWING_MIN / 2);
+    check(page_of(p)->block_size == GROWING_MIN / 2);
+    p = mi__realloc(p, GROWING_MIN, false);
+    check(page_of(p)->block_size == 0 && (page_of(p)->flags & PAGE_GROWING) != 0);
+    check_equal(usable(p), SLICE_SIZE);
+    for (size_t size = GROWING_MIN; size <= (size_t)256 * KIB; size += 1000) {
+        check(mi__realloc(p, size, false) == p);
+        check(usable(p) >= size && is_filled(p, GROWING_MIN / 2, 5));
+    }
+    check_equal(mi__thread_heap->growing, 1);
+    mi__free(p);
+    mi__free(p);
+    check_equal(misuses.count, 1);
+    check_equal(mi__thread_heap->growing, 0);
+    // Its first slice is where the next one starts.
+    check(mi__thread_heap->kept[1]->start == p);
+    char *next = grown_to(GROWING_MIN);
+    check(next == p && (page_of(next)->flags & PAGE_GROWING) != 0);
+    // Shrunk by far it goes back to its class.
+    check(mi__realloc(next, GROWING_MIN + 1, false) == next);
+    check(mi__realloc(next, GROWING_MIN, false) == next);
+    next = mi__realloc(next, GROWING_MIN - 1, false);
+    check(page_of(next)->block_size == GROWING_MIN && is_filled(next, GROWING_MIN - 1, 5));
+    mi__free(next);
+    (void)mi__collect(true);
+    check_equal(slices_in_use(), 0);
+}
+
+// A block that grew, while others did in between, is one like any other.
+static void
+what_grows_by_turns_shares_pages(void)
+{
+    start();
+    char *p[2] = {mi__alloc(1000), mi__alloc(1000)};
+    for (size_t size = 2000; size < BLOCK_MAX; size += 1000) {
+        for (int i = 0; i < 2; i++) {
+            p[i] = mi__realloc(p[i], size, false);
+            check(page_of(p[i])->block_size != 0);
+        }
+    }
+    check_equal(mi__thread_heap->growing, 0);
+    mi__free(p[0]);
+    mi__free(p[1]);
+}
+
+static void *
+free_two(void *blocks)
+{
+    mi__free(((char **)blocks)[0]);
+    mi__free(((char **)blocks)[1]);
+    return NULL;
+}
+
+static void
+few_small_blocks_have_slices_of_their_own(void)
+{
+    start();
+    char *blocks[100];
+    size_t alone = 0;
+    for (size_t i = 0; i < 100; i++) {
+        blocks[i] = grown_to(2 * GROWING_MIN);
+        alone += page_of(blocks[i])->block_size == 0;
+    }
+    check_equal(alone, GROWING_MAX);
+    check_equal(mi__thread_heap->growing, GROWING_MAX);
+    // What others free is not counted back.
+    pthread_t thread;
+    check(pthread_create(&thread, NULL, free_two, blocks) == 0);
+    check(pthread_join(thread, NULL) == 0);
+    check_equal(mi__thread_heap->growing, GROWING_MAX);
+    for (size_t i = 2; i < 100; i++) {
+        check(is_filled(blocks[i], 2 * GROWING_MIN, 5));
+        mi__free(blocks[i]);
+    }
+    check_equal(mi__thread_heap->growing, 2);
+    check_at_most(mi__thread_heap->kept_slices, 1);
+    (void)mi__collect(true);
+    check_equal(slices_in_use(), 0);
+}
+
+// What a small block leaves behind in its slices is not taken for zeros.
+static void
+slices_of_growing_blocks_are_not_clean(void)
+{
+    start();
+    for (int i = 0; i < 4; i++) {
+        char *p = grown_to(64 * KIB);
+        p = mi__realloc(p, 128 * KIB, false);
+        memset(p, 1, usable(p));
+        mi__free(p);
+        p = mi__alloc_zeroed(20000);
+        p = mi__realloc(p, 30000, true);
+        p = mi__realloc(p, 50000, true);
+        p = mi__realloc(p, 200000, true);
+        check(is_zero(p, usable(p)));
+        memset(p, 1, usable(p));
+        mi__free(p);
+        p = mi__alloc_zeroed(300000);
+        check(is_zero(p, usable(p)));
+        memset(p, 1, usable(p));
+        mi__free(p);
+    }
 }
 
 static void
@@ -566,6 +695,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         fresh_test(every_size_to_every_other),
         fresh_test(a_block_grows_step_by_step),
+        fresh_test(what_grows_again_and_again_stops_moving),
+        fresh_test(what_grows_by_turns_shares_pages),
+        fresh_test(few_small_blocks_have_slices_of_their_own),
+        fresh_test(slices_of_growing_blocks_are_not_clean),
         fresh_test(nothing_becomes_a_block),
         fresh_test(size_zero_is_a_live_block),
         fresh_test(what_fits_stays),
