@@ -20,20 +20,6 @@ enum {
     GIB_MAX_LOG2 = 14, // at one time: 16 TiB
 };
 
-// Sets the bits of the slices outside of the region's memory, which lie in its first and last chunk.
-static void
-mark_outside(region_t *region)
-{
-    size_t first = region_slice_of(region, region->start);
-    size_t end = region_slice_of(region, region->end);
-    ASSERT(first < CHUNK_SLICES && region->slices - end < CHUNK_SLICES);
-    atomic_or_relaxed(&region->chunks[0].used, low_mask((unsigned)first));
-    if (end < region->slices) {
-        uint64_t inside = low_mask((unsigned)(end % CHUNK_SLICES));
-        atomic_or_relaxed(&region->chunks[region->slices / CHUNK_SLICES - 1].used, ~inside);
-    }
-}
-
 // A clean slice reads as zero; where a function commits, it is one that is not committed.
 static void
 mark_dirty(region_t *region)
@@ -80,7 +66,7 @@ mi__given_add(const given_t *memory)
     mi__region_set_header(&fresh, header_at);
     region_t *region = NULL;
     if (mi__region_commit_header(&fresh)) {
-        mark_outside(&fresh);
+        mi__region_mark_outside(&fresh);
         if (memory->commit != NULL ? memory->committed : !memory->zero) {
             mark_dirty(&fresh);
         }

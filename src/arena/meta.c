@@ -8,6 +8,7 @@
 // Not here:    see meta.h
 #include "arena/meta.h"
 
+#include "arena/region.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
@@ -16,10 +17,11 @@
 enum {
     LINE = 64,
     BLOCK_BYTES = 1 << 22, // reserved at a time
-    META_STEP = 64 * 1024, // committed at a time; a multiple of every OS page size
+    META_STEP = 64 * 1024, // or so much where that is scarce; committed at a time; whole OS pages
 };
 
 typedef struct meta_block_t {
+    size_t bytes;              // [constant after init]
     _Atomic(size_t) next;      // [atomic: any thread] bytes handed out, this header included
     _Atomic(size_t) committed; // [atomic: any thread] bytes that may be used
 } meta_block_t;
@@ -30,20 +32,22 @@ static _Atomic(size_t) handed_out;
 static meta_block_t *
 add_block(meta_block_t *full)
 {
-    meta_block_t *block = mi__os_reserve(BLOCK_BYTES, META_STEP);
+    size_t bytes = mi__region_is_scarce() ? META_STEP : BLOCK_BYTES;
+    meta_block_t *block = mi__os_reserve(bytes, META_STEP);
     if (block == NULL) {
         return NULL;
     }
     if (!mi__os_commit(block, META_STEP)) {
-        mi__os_unreserve(block, BLOCK_BYTES);
+        mi__os_unreserve(block, bytes);
         return NULL;
     }
+    block->bytes = bytes;
     atomic_set_relaxed(&block->next, LINE);
     atomic_set_relaxed(&block->committed, META_STEP);
     // acq_rel: publishes the header written above; pairs with the acquire in mi__meta_alloc and
     // with itself.
     if (!atomic_cas_strong_acq_rel(&current, &full, block)) {
-        mi__os_unreserve(block, BLOCK_BYTES);
+        mi__os_unreserve(block, bytes);
         return full;
     }
     return block;
@@ -75,8 +79,8 @@ mi__meta_alloc(size_t size)
     // acquire: pairs with the acq_rel in add_block: the header is written.
     meta_block_t *block = atomic_get_acquire(&current);
     for (;;) {
-        size_t at = block == NULL ? BLOCK_BYTES : atomic_get_relaxed(&block->next);
-        if (at + size > BLOCK_BYTES) {
+        size_t at = block == NULL ? 0 : atomic_get_relaxed(&block->next);
+        if (block == NULL || at + size > block->bytes) {
             block = add_block(block);
             if (block == NULL) {
                 return NULL;

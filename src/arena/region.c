@@ -18,6 +18,8 @@ enum {
     GUARD_BYTES = 64 * 1024, // between the parts of a region; a multiple of every OS page size
     STEP_CHUNKS_MAX = 16,    // the frontier moves by at most this many chunks (64 MiB) beyond what is asked
     EAGER_FROM_BYTES = 16 << 20, // huge pages are asked for beyond: small processes do without
+    SCARCE_BYTES = 32 << 20,     // where not even so much can be reserved in advance, …
+    LITTLE_BYTES = 1 << 20,      // … regions are that small, and have no room to spare
     ADD_CHEAP_TIMES = 16,        // a region that is needed may be this much larger than one in advance
     STEP_SHARE = 8,              // and by this share of what is committed
 };
@@ -87,6 +89,27 @@ reserve_region(region_t *region, size_t slices, size_t align)
     return true;
 }
 
+// One that starts anywhere and ends amid a chunk, where address space is as scarce as that.
+static bool
+reserve_little(region_t *region, size_t bytes)
+{
+    size_t header = mi__region_header_bytes(CHUNK_SLICES);
+    char *start = mi__os_reserve(header + bytes, SLICE_SIZE);
+    if (start == NULL) {
+        return false;
+    }
+    *region = (region_t){
+        .base = start + header,
+        .slices = CHUNK_SLICES,
+        .start = start + header,
+        .end = start + header + bytes,
+        .reserved_bytes = header + bytes,
+        .numa_node = -1,
+    };
+    mi__region_set_header(region, start);
+    return true;
+}
+
 // The system's mark for huge pages lies on mappings: the whole of a region has one, or all but its
 // beginning, so that no mappings come into being where slices come and go.
 void
@@ -97,6 +120,19 @@ mi__region_advise_huge(const region_t *region, size_t from, size_t to)
     from = size_max(from, low);
     if (thp != THP_AS_SYSTEM && !region->given && from < to) {
         mi__os_advise_huge(region_slice_at(region, from), (to - from) << SLICE_SHIFT, thp == THP_EAGER);
+    }
+}
+
+void
+mi__region_mark_outside(region_t *region)
+{
+    size_t first = region_slice_of(region, region->start);
+    size_t end = region_slice_of(region, region->end);
+    ASSERT(first < CHUNK_SLICES && region->slices - end < CHUNK_SLICES);
+    atomic_or_relaxed(&region->chunks[0].used, low_mask((unsigned)first));
+    if (end < region->slices) {
+        uint64_t inside = low_mask((unsigned)(end % CHUNK_SLICES));
+        atomic_or_relaxed(&region->chunks[region->slices / CHUNK_SLICES - 1].used, ~inside);
     }
 }
 
@@ -135,12 +171,11 @@ mi__region_commit_header(region_t *region)
 static bool
 commit_slices(region_t *region, size_t from, size_t to)
 {
-    if (region->given) {
-        from = size_max(from, region_slice_of(region, region->start));
-        to = size_min(to, region_slice_of(region, region->end));
-    } else if (!commit_header(region, from, to)) {
+    if (!region->given && !commit_header(region, from, to)) {
         return false;
     }
+    from = size_max(from, region_slice_of(region, region->start));
+    to = size_min(to, region_slice_of(region, region->end));
     return commit_part(region->base, from << SLICE_SHIFT, to << SLICE_SHIFT);
 }
 
@@ -206,21 +241,23 @@ mi__region_init(void)
     }
     size_t slices = ((size_t)1 << (mi__conf.region_bytes_log2 - SLICE_SHIFT));
     region_t *region = &first_region;
-    while (slices >= least && !reserve_region(region, slices, CHUNK_BYTES)) {
+    size_t enough = size_max(least, size_min(slices, SCARCE_BYTES >> SLICE_SHIFT));
+    while (slices >= enough && !reserve_region(region, slices, CHUNK_BYTES)) {
         slices /= 2;
     }
-    if (slices < least) {
+    if (slices < enough && !reserve_little(region, LITTLE_BYTES)) {
         return false;
     }
     if (!commit_slices(region, 0, least)) {
         unreserve_region(region);
         return false;
     }
+    mi__region_mark_outside(region);
     raise_frontier(&region->committed, least);
     OWNER_SET(mi__region_first.base, (uintptr_t)region->base);
     OWNER_SET(mi__region_first.descriptors, (uintptr_t)region->descriptors);
-    raise_first(least << SLICE_SHIFT);
-    track_root(region->base, region->slices << SLICE_SHIFT);
+    raise_first(region_committed_bytes(region));
+    track_root(region->start, (size_t)(region->end - region->start));
     atomic_set_relaxed(&mi__region_taken, 1);
     // release: the region's fields; pairs with the acquire in mi__region_at.
     atomic_set_release(&mi__region_table[0], region);
@@ -259,6 +296,30 @@ mi__region_publish(const region_t *fresh)
 }
 
 bool
+mi__region_is_scarce(void)
+{
+    return first_region.slices > 0 && first_region.end - first_region.start < (ptrdiff_t)CHUNK_BYTES;
+}
+
+static bool
+add_little(size_t bytes)
+{
+    region_t fresh;
+    if (!reserve_little(&fresh, size_max(bytes, LITTLE_BYTES))) {
+        return false;
+    }
+    if (commit_slices(&fresh, 0, fresh.slices)) {
+        mi__region_mark_outside(&fresh);
+        atomic_set_relaxed(&fresh.committed, fresh.slices);
+        if (mi__region_publish(&fresh) != NULL) {
+            return true;
+        }
+    }
+    unreserve_region(&fresh);
+    return false;
+}
+
+bool
 mi__region_add(size_t slices, size_t align)
 {
     size_t least = align_up(slices, CHUNK_SLICES);
@@ -266,6 +327,9 @@ mi__region_add(size_t slices, size_t align)
     if (conf_get(disallow_os_alloc) || bytes > ADD_BYTES_MAX ||
         bytes / ADD_CHEAP_TIMES > mi__os_cheap_reserve()) {
         return false;
+    }
+    if (mi__region_is_scarce() && least == CHUNK_SLICES && align == SLICE_SIZE) {
+        return add_little(slices << SLICE_SHIFT);
     }
     // One for a huge alignment is made to measure: its slices start where the block is to be.
     size_t want = align > CHUNK_BYTES ? least : size_max(least, first_region.slices);
@@ -308,7 +372,8 @@ mi__region_of(const void *p)
 {
     // acquire: pairs with the release in raise_frontier.
     size_t committed = atomic_get_acquire(&first_region.committed);
-    if (likely(((uintptr_t)p - (uintptr_t)first_region.base) >> SLICE_SHIFT < committed)) {
+    if (likely(((uintptr_t)p - (uintptr_t)first_region.base) >> SLICE_SHIFT < committed &&
+               (uintptr_t)p < (uintptr_t)first_region.end)) {
         return &first_region;
     }
     region_t *region = mi__lookup_find(p);
@@ -328,7 +393,7 @@ bool
 mi__region_reserves(const void *p)
 {
     const region_t *first = mi__region_at(0);
-    return ((uintptr_t)p - (uintptr_t)first->base) >> SLICE_SHIFT < first->slices ||
+    return (uintptr_t)p - (uintptr_t)first->start < (uintptr_t)first->end - (uintptr_t)first->start ||
            mi__lookup_find(p) != NULL;
 }
 

@@ -86,6 +86,9 @@ MI_NODISCARD bool mi__region_init(void);
 // power of two). False when the system has no room.
 MI_NODISCARD bool mi__region_add(size_t slices, size_t align);
 
+// True when there was hardly any address space to be had at the start: what is reserved is little, then.
+bool mi__region_is_scarce(void);
+
 // Number of regions, and region `index` below that number.
 size_t mi__region_count(void);
 region_t *mi__region_at(size_t index);
@@ -94,6 +97,9 @@ region_t *mi__region_at(size_t index);
 // its number, takes a copy of it that stays, and returns that. NULL, and nothing has changed, when
 // there are REGION_MAX already, no memory, or a region in the way.
 MI_NODISCARD region_t *mi__region_publish(const region_t *region);
+
+// Sets the used bits of the slices outside of the region's memory, which lie in its first and last chunk.
+void mi__region_mark_outside(region_t *region);
 
 // Bytes that a region's bitmaps and descriptors take, with the guards between and behind them; their
 // places, in so many bytes at `start`; and committing all of them.

@@ -132,13 +132,73 @@ a_region_of_one_chunk_is_enough(void)
     check_frontier(region);
 }
 
+// Where there is no room for a chunk at its place, regions start anywhere, and end amid a chunk.
 static void
-less_than_a_chunk_is_refused(void)
+less_than_a_chunk_is_a_little_region(void)
+{
+    enum { LITTLE = 1 << 20, REGIONS = 5 };
+    region_t *region = start(21);
+    check(mi__region_is_scarce());
+    check_equal(region->end - region->start, LITTLE);
+    check(region->reserved_bytes < 2 * LITTLE);
+    check_equal(mi__region_committed_bytes(), LITTLE);
+    char *starts[REGIONS * LITTLE / SLICE_SIZE];
+    size_t count = 0;
+    // More of them, side by side perhaps: each address leads to its own descriptor.
+    while (mi__region_count() < REGIONS || count < sizeof starts / sizeof starts[0]) {
+        slice_run_t run;
+        check(mi__slices_claim(1, SLICE_SIZE, NULL, &run));
+        check(is_zero(run.start, SLICE_SIZE));
+        memset(run.start, 1, SLICE_SIZE);
+        check(mi__region_descriptor(run.start + SLICE_SIZE - 1) == run.descriptor);
+        check(region_descriptor_at(mi__region_of(run.start),
+                                   region_slice_of(mi__region_of(run.start), run.start)) == run.descriptor);
+        for (size_t i = 0; i < count; i++) {
+            check(starts[i] != run.start);
+        }
+        starts[count++] = run.start;
+    }
+    check_equal(mi__region_count(), REGIONS);
+    check_equal(mi__region_committed_bytes(), REGIONS * LITTLE);
+    check(mi__region_descriptor(region->end) == NULL || mi__region_of(region->end) != region);
+    while (count > 0) {
+        mi__slices_release(starts[--count], 1);
+    }
+    size_t free_bytes;
+    size_t dirty_bytes;
+    mi__slices_count(&free_bytes, &dirty_bytes);
+    check_equal(free_bytes, REGIONS * LITTLE);
+    // What is larger has a region as always.
+    slice_run_t large;
+    check(mi__slices_claim(100, SLICE_SIZE, NULL, &large));
+    memset(large.start, 1, 100 << SLICE_SHIFT);
+}
+
+static void
+hardly_any_address_space_is_enough(void)
 {
     mi__os_init();
-    mi__conf.region_bytes_log2 = 21;
-    check(!mi__region_init());
-    check_equal(mi__region_count(), 0);
+    struct rlimit limit;
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    check(file != NULL && fscanf(file, "%ld", &pages) == 1);
+    fclose(file);
+    check(getrlimit(RLIMIT_AS, &limit) == 0);
+    limit.rlim_cur = (rlim_t)pages * mi__os_page_size() + 3 * MIB;
+    if (SANITIZED || setrlimit(RLIMIT_AS, &limit) != 0) {
+        return; // a sanitizer has terabytes
+    }
+    check(mi__region_init());
+    check(mi__region_is_scarce());
+    slice_run_t run;
+    size_t count = 0;
+    while (mi__slices_claim(1, SLICE_SIZE, NULL, &run)) {
+        memset(run.start, 1, SLICE_SIZE);
+        count++;
+    }
+    check(count * SLICE_SIZE >= MIB);
+    mi__slices_release(run.start == NULL ? region_slice_at(mi__region_at(0), 0) : run.start, 1);
+    check(mi__slices_claim(1, SLICE_SIZE, NULL, &run));
 }
 
 static void
@@ -559,7 +619,8 @@ main(void)
         fresh_test(memory_above_the_frontier_is_out_of_reach),
         fresh_test(fresh_memory_is_zero),
         fresh_test(a_region_of_one_chunk_is_enough),
-        fresh_test(less_than_a_chunk_is_refused),
+        fresh_test(less_than_a_chunk_is_a_little_region),
+        fresh_test(hardly_any_address_space_is_enough),
         fresh_test(a_region_is_only_address_space),
         fresh_test(a_second_start_changes_nothing),
         fresh_test(every_slice_has_its_descriptor),
