@@ -29,6 +29,9 @@ const BASE: &[&str] = &[
 /// What a header with declarations of C has; the others are for C++, or define macros alone.
 const DECLARES: &str = "extern \"C\" {";
 
+/// Of a header that is for tools which read a process from outside.
+const FOR_TOOLS: &str = "extern const mi_descriptor_t";
+
 pub type Outcome<T> = Result<T, String>;
 
 fn main() {
@@ -72,7 +75,7 @@ fn write_bindings(include: &Path, out: &Path) -> Outcome<()> {
     let mut text = String::new();
     for header in &headers {
         let read = fs::read_to_string(header).map_err(|e| format!("{}: {}", header.display(), e))?;
-        if read.contains(DECLARES) {
+        if read.contains(DECLARES) && !read.contains(FOR_TOOLS) {
             text += &read;
         }
     }
