@@ -42,6 +42,8 @@ set(MI_SOURCES_COMMON
   src/front/hook.c
   src/front/init.c
   src/front/limit_api.c
+  src/front/live.c
+  src/front/metrics.c
   src/front/new.c
   src/front/options.c
   src/front/options_api.c

@@ -42,6 +42,7 @@ typedef struct mi_descriptor_s {
     const void *heaps;        /* a pointer to the first heap that a program made; heap_next leads on */
     const void *subprocs;     /* a pointer to the first subprocess that a program made */
     const void *main_subproc; /* the subprocess of the process itself */
+    const void *live;         /* a pointer to the live page below */
 
     uint32_t slice_shift;      /* a slice has 1 << slice_shift bytes */
     uint32_t descriptor_shift; /* a page descriptor has 1 << descriptor_shift */
@@ -115,6 +116,62 @@ typedef struct mi_descriptor_s {
     uint32_t subproc_live; /* bool */
     uint32_t subproc_next; /* in the list of all */
 } mi_descriptor_t;
+
+/* ---- The live page ------------------------------------------------------------------------------ */
+
+/* What a tool may ask of the process: bits of mi_live_t.request. It answers when a thread of it allocates;
+   an idle process never does. */
+#define MI_LIVE_REFRESH 1u       /* count again */
+#define MI_LIVE_PURGE 2u         /* give back what is free, as mi_collect(true) */
+#define MI_LIVE_RESET_PEAKS 4u   /* the highest values start from now, as mi_stats_reset */
+#define MI_LIVE_START_PROFILE 8u /* take samples, as mi_profile_start with the rate of the options */
+#define MI_LIVE_STOP_PROFILE 16u /* and no more */
+#define MI_LIVE_DUMP_PROFILE 32u /* write the profile's next file, where MIMALLOC_PROFILE names one */
+
+/* Bytes, blocks and calls; those that end in `_count` and the ones so marked only grow. */
+typedef struct mi_figures_s {
+    uint64_t allocated_bytes;         /* of live blocks */
+    uint64_t allocated_blocks;        /* how many they are */
+    uint64_t peak_allocated_bytes;    /* the highest value that was seen */
+    uint64_t active_bytes;            /* of pages */
+    uint64_t pages;                   /* how many they are */
+    uint64_t orphaned_pages;          /* of these, of threads that have ended */
+    uint64_t resident_bytes;          /* of the whole process, as the system counts */
+    uint64_t committed_bytes;         /* of memory made accessible */
+    uint64_t retained_bytes;          /* of address space */
+    uint64_t purgeable_bytes;         /* free, but not yet given back */
+    uint64_t metadata_bytes;          /* of the library's own */
+    uint64_t threads;                 /* that have allocated and not ended */
+    uint64_t heaps;                   /* main ones included */
+    uint64_t allocation_count;        /* blocks handed out */
+    uint64_t allocation_bytes;        /* and their bytes; grows */
+    uint64_t free_count;              /* blocks freed */
+    uint64_t purged_bytes;            /* given back to the system; grows */
+    uint64_t reserve_call_count;      /* calls of the system: for address space, */
+    uint64_t commit_call_count;       /* to make it accessible, */
+    uint64_t purge_call_count;        /* to give memory back */
+    uint64_t double_free_count;       /* errors of the program: blocks freed twice, */
+    uint64_t invalid_free_count;      /* what is no block freed, */
+    uint64_t other_misuse_count;      /* others that were found, */
+    uint64_t failed_allocation_count; /* and allocations that failed */
+} mi_figures_t;
+
+/* One page of counters, which the process keeps, and a word in which tools ask it something. It lies in the
+   library's data, or, with MIMALLOC_LIVE=1, in the file /dev/shm/mimalloc.<pid>, which its user may map;
+   then the figures are counted again every second while the process allocates. */
+typedef struct mi_live_s {
+    char magic[8];        /* "mi-live", with an end */
+    uint32_t version;     /* 1 */
+    uint32_t bytes;       /* of this structure */
+    uint64_t pid;         /* of the process, 0 before its first count */
+    uint32_t request;     /* [tools write] bits of MI_LIVE_*; the process takes them out */
+    uint32_t interval_ms; /* between two counts; 0: only when asked */
+    uint64_t answers;     /* how often requests were taken and done */
+    uint64_t updates;     /* changes before and after a count: odd meanwhile */
+    uint64_t updated_ms;  /* when, on CLOCK_MONOTONIC */
+    uint64_t started_ms;  /* the first count */
+    mi_figures_t figures;
+} mi_live_t;
 
 /* The library's own. */
 mi_decl_export extern const mi_descriptor_t mi_descriptor;

@@ -202,6 +202,14 @@ mi_decl_export void mi_memory_get(mi_memory_t *memory, size_t size) mi_attr_noex
 /* Bytes of the blocks that the program has: as exact as the statistics, and at their cost. */
 mi_decl_nodiscard mi_decl_export size_t mi_memory_live(void) mi_attr_noexcept;
 
+/*
+ * The figures of the process as OpenMetrics text, to `out` or (NULL) to where text of the library goes, in
+ * pieces of whole lines: names that begin with malloc_, and "# EOF" at the end. They count from the start of
+ * the process, whatever was reset. MIMALLOC_METRICS=file writes the same every MIMALLOC_METRICS_INTERVAL
+ * seconds while the process allocates, and at its end. The same as JSON: mi_stats_get_json.
+ */
+mi_decl_export void mi_metrics_print_out(mi_output_fun *out, void *arg) mi_attr_noexcept;
+
 /* The largest block in a bin of `malloc_bins`, in bytes; 0 for MI_BIN_HUGE and beyond. */
 mi_decl_nodiscard mi_decl_export
 size_t mi_stats_get_bin_size(size_t bin) mi_attr_noexcept;

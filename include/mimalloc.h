@@ -446,6 +446,9 @@ typedef enum mi_option_e {
     mi_option_profile_leaks = 1014,
     mi_option_trim_delay = 1015,
     mi_option_memory_pressure = 1016,
+    mi_option_live = 1017,
+    mi_option_metrics_interval = 1018,
+    mi_option_metrics_classes = 1019,
     _mi_option_ours_last,
 
     /* Names of versions 1 and 2. */

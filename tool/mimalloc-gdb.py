@@ -14,7 +14,7 @@ try:
 except ImportError:
     gdb = None
 
-ADDRESSES = "self regions region_count thread_heaps heaps subprocs main_subproc".split()
+ADDRESSES = "self regions region_count thread_heaps heaps subprocs main_subproc live".split()
 NUMBERS = """
     slice_shift descriptor_shift class_count owner_redirect owner_full owner_singleton owner_flags list_flags page_pinned
     holes_max region_base region_descriptors region_chunks region_slices region_committed region_reserved region_given

@@ -56,6 +56,7 @@ before the environment. `mi_option_set_default` gives way to it. Both, and `mi_o
 
 MIDDLE = """
 - **Switches** are `1`, `on`, `yes`, `true` or empty; `0`, `off`, `no` or `false`. Numbers take these words too.
+- **`MIMALLOC_METRICS`** is the path of a file for metrics, see [outside.md](outside.md); it has no number.
 - **Sizes** are digits with `K`, `M`, `G` or `T` (powers of 1024), and `B` or `iB` after them where you like: `64K`,
   `2GiB`. A size of address space is rounded down to a power of two.
 - A value that is not understood is reported on standard error, and the default stays. So is a name that is no option,

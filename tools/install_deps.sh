@@ -61,6 +61,8 @@ for task in "$@"; do
             need google-perftools google-pprof
             need golang-go go
             need bpftrace bpftrace
+            need python3-prometheus-client "/usr/lib/python3/dist-packages/prometheus_client/parser.py"
+            need prometheus promtool
             need mandoc mandoc
             # The programs that run preloaded.
             need git git

@@ -60,5 +60,6 @@
 #define HOT_GET(field) (field)
 #endif
 #define HINT_GET(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define HINT_SET(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 
 #endif

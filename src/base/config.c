@@ -12,6 +12,7 @@ conf_t mi__conf = {
     .allow_thp = THP_AS_SYSTEM,
     .held_bytes = 32 * 1024,
     .reserve_huge_pages_at = -1,
+    .metrics_interval = 15,
     .errors = ERRORS_BY_KIND,
     .max_errors = 32,
     .max_warnings = 32,

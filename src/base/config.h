@@ -76,6 +76,9 @@ typedef struct conf_t {
     long minimal_purge;       // bytes; ranges of this size go back whole. 0: as huge pages ask for
     long allow_thp;           // a thp_t
     bool allow_large_pages;   // try the system's pool of huge pages before other memory
+    bool live;                // keep counters in a file that others may map (front/live.c)
+    bool metrics_classes;     // metrics by size class, too
+    long metrics_interval;    // seconds between two metrics files
     bool verbose;             // say what happens
     bool show_stats;          // print statistics when the process ends
     bool show_errors;         // print warnings as well as errors

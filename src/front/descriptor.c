@@ -6,6 +6,7 @@
 // Not here:    what the fields mean → mimalloc-descriptor.h, how to go on → docs/outside.md
 #include "front/descriptor.h"
 
+#include "front/live.h"
 #include "heap/held.h"
 #include "heap/registry.h"
 
@@ -23,6 +24,7 @@ const mi_descriptor_t mi_descriptor = {
     .heaps = &mi__heap_all,
     .subprocs = &mi__heap_subprocs,
     .main_subproc = &mi__subproc_main,
+    .live = &mi__live_page,
 
     .slice_shift = SLICE_SHIFT,
     .descriptor_shift = DESCRIPTOR_SHIFT,

@@ -21,6 +21,7 @@
 #include "front/arena_api.h"
 #include "front/deferred.h"
 #include "front/limit_api.h"
+#include "front/live.h"
 #include "front/options.h"
 #include "front/profile.h"
 #include "front/report.h"
@@ -33,6 +34,22 @@
 // them.
 #define FIRST_OF_ALL 101
 
+// Rare work of this layer.
+static void
+on_beat(bool force)
+{
+    mi__live_poll();
+    mi__deferred_call(force);
+}
+
+static void
+after_fork(void)
+{
+    mi__registry_after_fork();
+    mi__profile_after_fork();
+    mi__live_after_fork();
+}
+
 void
 mi__front_first_use(void)
 {
@@ -42,7 +59,7 @@ mi__front_first_use(void)
         mi__hooks.write_text = mi__report_write;
         mi__hooks.misuse = mi__report_misuse;
         mi__hooks.alloc_failed = mi__report_alloc_failed;
-        mi__hooks.deferred_free = mi__deferred_call;
+        mi__hooks.deferred_free = on_beat;
         mi__hooks.memory_limit = mi__limit_api_tell;
         mi__hooks.trim_pages = mi__registry_trim;
         // Before the options: what the user asks for is done even when it costs.
@@ -106,13 +123,6 @@ say_active(void)
     mi__message("%s\n", text.chars);
 }
 
-static void
-after_fork(void)
-{
-    mi__registry_after_fork();
-    mi__profile_after_fork();
-}
-
 __attribute__((constructor(FIRST_OF_ALL))) void
 mi__process_init(void)
 {
@@ -136,6 +146,7 @@ mi__process_init(void)
     mi__arena_api_start();
     mi__profile_init();
     mi__limit_api_start();
+    mi__live_start();
 }
 
 __attribute__((destructor(FIRST_OF_ALL))) void
@@ -150,4 +161,5 @@ mi__process_done(void)
     if (conf_get(show_stats)) {
         mi__stats_print(NULL, NULL);
     }
+    mi__live_end();
 }

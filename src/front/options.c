@@ -155,6 +155,12 @@ const option_t mi__options[] = {
     {mi_option_memory_pressure, "memory_pressure", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(memory_pressure),
      "give everything free back when the system, or the control group, is short of memory; the helper "
      "thread listens"},
+    {mi_option_live, "live", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(live),
+     "keep counters in /dev/shm/mimalloc.<pid>, for tools of the same user (docs/outside.md)"},
+    {mi_option_metrics_interval, "metrics_interval", NULL, OPTION_NUMBER, NULL, 1, INT_MAX / 1000, 15,
+     AT(metrics_interval), "seconds between two writings of the file that MIMALLOC_METRICS names"},
+    {mi_option_metrics_classes, "metrics_classes", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(metrics_classes),
+     "metrics by size class, too: up to 160 lines more"},
 };
 // clang-format on
 const size_t mi__options_count = sizeof mi__options / sizeof mi__options[0];
@@ -166,9 +172,10 @@ enum {
 
 _Static_assert(COUNT == _mi_option_last + _mi_option_ours_last - FIRST_OF_OURS, "each option has a row");
 
-// Variables that are no options: one of other versions, and one whose value is a path (front/profile.c).
+// Variables that are no options: one of other versions, and those whose value is a path (front/profile.c,
+// front/live.c).
 static const char other_variables[] = "disable_redirect";
-static const char path_variables[] = "profile";
+static const char path_variables[] = "profile|metrics";
 
 static _Atomic(uint8_t) origins[COUNT]; // option_origin_t
 static _Atomic(long) values[COUNT];     // of options without effect, once they are set

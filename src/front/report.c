@@ -33,6 +33,9 @@ static _Atomic(size_t) early_used; // may pass EARLY_BYTES: what did not fit
 static _Atomic(size_t) early_done;
 static _Atomic(bool) early_over;
 
+static _Atomic(uint64_t) misuses[MISUSE_COUNT];
+static _Atomic(uint64_t) failures;
+
 // Set while a function of the program runs: what it causes must not call it again.
 static MI_THREAD_LOCAL bool in_callback;
 
@@ -239,6 +242,7 @@ mi__report_error(int errnum, const char *fmt, ...)
 void
 mi__report_alloc_failed(size_t size, int errnum)
 {
+    atomic_add_relaxed(&failures, 1);
     if (size > PTRDIFF_MAX) {
         mi__report_error(EOVERFLOW, "allocation request is too large (%zu bytes)\n", size);
     } else if (errnum == EINVAL) {
@@ -246,6 +250,18 @@ mi__report_alloc_failed(size_t size, int errnum)
     } else {
         mi__report_error(errnum, "unable to allocate memory (%zu bytes)\n", size);
     }
+}
+
+uint64_t
+mi__report_misuses(misuse_t kind)
+{
+    return atomic_get_relaxed(&misuses[kind]);
+}
+
+uint64_t
+mi__report_failures(void)
+{
+    return atomic_get_relaxed(&failures);
 }
 
 // ---- misuse
@@ -312,6 +328,7 @@ put_foreign(text_t *text, const void *p)
 void
 mi__report_misuse(misuse_t kind, const char *call, const void *p)
 {
+    atomic_add_relaxed(&misuses[kind], 1);
     const misuse_text_t *about = &misuse_texts[kind];
     errors_t mode = (errors_t)conf_get(errors);
     bool stop = mode == ERRORS_ABORT || (mode == ERRORS_BY_KIND && about->damages);

@@ -46,6 +46,10 @@ void mi__warning(const char *fmt, ...) MI_FORMAT(1, 2);
 // the text on MIMALLOC_SHOW_ERRORS and MIMALLOC_VERBOSE, up to MIMALLOC_MAX_ERRORS.
 void mi__report_error(int errnum, const char *fmt, ...) MI_FORMAT(2, 3);
 
+// How often a misuse of the kind was found, and an allocation failed.
+uint64_t mi__report_misuses(misuse_t kind);
+uint64_t mi__report_failures(void);
+
 // The hooks of base/hooks.h. A misuse is shown in one line, up to MIMALLOC_MAX_ERRORS;
 // MIMALLOC_ERRORS says what then.
 void mi__report_misuse(misuse_t kind, const char *call, const void *p);

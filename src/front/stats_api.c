@@ -12,6 +12,8 @@
 #include "base/bits.h"
 #include "base/format.h"
 #include "front/heap_types.h"
+#include "front/live.h"
+#include "front/metrics.h"
 #include "front/report.h"
 #include "front/stats.h"
 #include "front/stats_json.h"
@@ -92,6 +94,15 @@ mi_thread_stats_print_out(mi_output_fun *out, void *arg)
 {
     census_scope_t scope = {.thread = mi__thread_heap->main};
     mi__stats_print_part(&scope, "a thread of ", out, arg);
+}
+
+void
+mi_metrics_print_out(mi_output_fun *out, void *arg)
+{
+    census_t census;
+    mi_figures_t figures;
+    mi__live_figures(&figures, &census);
+    mi__metrics_print(&figures, conf_get(metrics_classes) ? census.classes : NULL, out, arg);
 }
 
 // ---- Of heaps and subprocesses

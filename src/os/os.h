@@ -202,6 +202,17 @@ void mi__os_pressure_close(int fd);
 // Where the system may tell of pressure: the first place, the next …; false when there is no other.
 bool mi__os_pressure_path(unsigned place, char *path, size_t size);
 
+// A new file of `bytes` zeros that only the user may open, mapped for reading and writing, in the place of
+// one with that name that is the user's own. NULL when it cannot be had.
+MI_NODISCARD void *mi__os_share(const char *path, size_t bytes);
+
+// Removes a file.
+void mi__os_unlink(const char *path);
+
+// Closes a file that was made under the name `temporary`, and gives it the name `path` at once as a whole,
+// for all to read; or, where `whole` is false or that fails, removes it. False: there is no new file.
+bool mi__os_publish(int fd, const char *temporary, const char *path, bool whole);
+
 // Lets other threads run for a moment; sleeps.
 void mi__os_yield(void);
 void mi__os_sleep_ms(int64_t ms);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// os_linux_files.c — the part of the port to Linux that a profile's files need: new files, the code that
-// is loaded, the list of mappings.
+// os_linux_files.c — the part of the port to Linux that files for others need: new files, one that is shared,
+// and for profiles the code that is loaded, the list of mappings.
 //
 // Files are written by `syscall`, see os_linux.c.
 //
@@ -17,13 +17,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 
-enum { TEXT_MAX = 4096, OWNER_ONLY = 0600 };
+enum { TEXT_MAX = 4096, OWNER_ONLY = 0600, FOR_ALL = 0644 };
 
 int
 mi__os_create(const char *path)
@@ -59,6 +60,54 @@ mi__os_close(int fd)
     int saved = errno;
     syscall(SYS_close, fd);
     errno = saved;
+}
+
+void
+mi__os_unlink(const char *path)
+{
+    int saved = errno;
+    syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+    errno = saved;
+}
+
+bool
+mi__os_publish(int fd, const char *temporary, const char *path, bool whole)
+{
+    int saved = errno;
+    whole = whole && syscall(SYS_fchmod, fd, FOR_ALL) == 0;
+    whole = syscall(SYS_close, fd) == 0 && whole;
+    whole = whole && syscall(SYS_renameat2, AT_FDCWD, temporary, AT_FDCWD, path, 0) == 0;
+    if (!whole) {
+        mi__os_unlink(temporary);
+    }
+    errno = saved;
+    return whole;
+}
+
+void *
+mi__os_share(const char *path, size_t bytes)
+{
+    int saved = errno;
+    void *start = MAP_FAILED;
+    int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    long fd = syscall(SYS_openat, AT_FDCWD, path, flags, OWNER_ONLY);
+    if (fd < 0 && errno == EEXIST) {
+        // A process that had this number died without an end; or the program that it ran before.
+        mi__os_unlink(path);
+        fd = syscall(SYS_openat, AT_FDCWD, path, flags, OWNER_ONLY);
+    }
+    if (fd >= 0) {
+        // Not just a length: a full file system would kill the process when it writes.
+        if (fallocate((int)fd, 0, 0, (off_t)bytes) == 0) {
+            start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
+        }
+        if (start == MAP_FAILED) {
+            mi__os_unlink(path);
+        }
+        syscall(SYS_close, (int)fd);
+    }
+    errno = saved;
+    return start == MAP_FAILED ? NULL : start;
 }
 
 int64_t

@@ -341,6 +341,11 @@ test_prints(void)
     said.length = 0;
     mi_thread_stats_print_out(gather, &said);
     EXPECT(strstr(said.text, "a thread of") != NULL && strstr(said.text, "threads now") == NULL);
+    said.length = 0;
+    mi_metrics_print_out(gather, &said);
+    EXPECT(strncmp(said.text, "# TYPE malloc_build_info gauge\n", 31) == 0);
+    EXPECT(strstr(said.text, "\nmalloc_allocations_total ") != NULL &&
+           strstr(said.text, "\n# EOF\n") != NULL);
 }
 
 int

@@ -112,7 +112,7 @@ def compare(way, read, at, told):
 def header_fields():
     """The descriptor's fields in the order of the header."""
     with open(os.path.join(ROOT, "include", "mimalloc-descriptor.h"), encoding="utf-8") as file:
-        text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
+        text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL).partition("mi_descriptor_t;")[0]
     return re.findall(r"(?:const void \*|uint32_t )(\w+);", text)[4:]
 
 

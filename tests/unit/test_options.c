@@ -95,7 +95,7 @@ static void
 rows_are_complete_and_name_their_defaults(void **state)
 {
     (void)state;
-    assert_true(mi__options_count <= 64);
+    assert_true(mi__options_count <= 128);
     for (size_t i = 0; i < mi__options_count; i++) {
         const option_t *row = &mi__options[i];
         assert_int_equal(mi__options_get(row), row->fallback);
@@ -207,7 +207,8 @@ every_option_with_an_effect_can_be_set(void **state)
          "MIMALLOC_PROFILE_ALLOC_INTERVAL=1G", "MIMALLOC_PROFILE_INUSE_INTERVAL=2M",
          "MIMALLOC_PROFILE_TIME_INTERVAL=60", "MIMALLOC_PROFILE_LEAKS=1", "MIMALLOC_PROFILE=/tmp/x",
          "MIMALLOC_ALLOW_THP=2", "MIMALLOC_MINIMAL_PURGE_SIZE=1M", "MIMALLOC_ALLOW_LARGE_OS_PAGES=1",
-         "MIMALLOC_TRIM_DELAY=3000", "MIMALLOC_MEMORY_PRESSURE=1");
+         "MIMALLOC_TRIM_DELAY=3000", "MIMALLOC_MEMORY_PRESSURE=1", "MIMALLOC_LIVE=1",
+         "MIMALLOC_METRICS_INTERVAL=8", "MIMALLOC_METRICS_CLASSES=1", "MIMALLOC_METRICS=/tmp/y");
     assert_string_equal(loaded.said, "");
     assert_int_equal(loaded.conf.profile_rate, 1 << 20);
     assert_int_equal(loaded.conf.profile_format, 2);
@@ -228,6 +229,8 @@ every_option_with_an_effect_can_be_set(void **state)
     assert_true(loaded.conf.allow_large_pages);
     assert_int_equal(loaded.conf.trim_delay_ms, 3000);
     assert_true(loaded.conf.memory_pressure);
+    assert_true(loaded.conf.live && loaded.conf.metrics_classes);
+    assert_int_equal(loaded.conf.metrics_interval, 8);
     assert_int_equal(loaded.conf.purge_thread, PURGE_THREAD_NEVER);
     assert_true(loaded.conf.verbose && loaded.conf.show_stats && loaded.conf.show_errors);
     assert_int_equal(loaded.conf.errors, ERRORS_REPORT);
