@@ -12,14 +12,14 @@ CMD ?= PYTHONMALLOC=malloc $(PYTHON) examples/workload.py
 # The tools behind the verbs must not take this make's flags for theirs.
 cmake := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 ctest := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL ctest --output-on-failure --no-tests=error
-libraries := mimalloc mimalloc-static mimalloc-object
+libraries := mimalloc mimalloc-static mimalloc-object mimalloc-tool
 
 .PHONY: help build run test tests-long fuzz check docs format bench bench-quick bench-instructions install clean configure compile
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-build: ## build libmimalloc.so, libmimalloc.a and mimalloc.o into build/
+build: ## build libmimalloc.so, libmimalloc.a, mimalloc.o and the command mimalloc into build/
 	@tools/install_deps.sh build
 	@$(MAKE) compile
 

@@ -15,6 +15,12 @@ if(MI_BUILD_SHARED)
   install(FILES ${PROJECT_SOURCE_DIR}/tool/mimalloc-gdb.py
     DESTINATION ${CMAKE_INSTALL_DATADIR}/gdb/auto-load/${CMAKE_INSTALL_FULL_LIBDIR} RENAME ${MI_GDB_SCRIPT})
 endif()
+if(MI_BUILD_TOOL)
+  install(TARGETS mimalloc-tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
+  install(FILES ${PROJECT_SOURCE_DIR}/tool/mimalloc.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${PROJECT_SOURCE_DIR}/tool/mimalloc.bash
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME mimalloc)
+endif()
 # What the target `docs` has made, when it has.
 install(FILES ${PROJECT_BINARY_DIR}/docs/mimalloc.html DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 install(DIRECTORY ${PROJECT_BINARY_DIR}/docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR} OPTIONAL)

@@ -83,6 +83,24 @@ set(MI_SOURCES_TRACK
   src/page/cell.c
   src/alloc/tracked.c)
 
+# The command `mimalloc`, with the text of metrics that it shares with the library.
+set(MI_SOURCES_TOOL
+  tool/compare.c
+  tool/doctor.c
+  tool/elf_file.c
+  tool/main.c
+  tool/map.c
+  tool/map_page.c
+  tool/metrics_verb.c
+  tool/model.c
+  tool/preload.c
+  tool/run.c
+  tool/target.c
+  tool/text.c
+  tool/top.c
+  src/base/format.c
+  src/front/metrics.c)
+
 set(MI_SOURCES_NEW_DELETE
   src/front/new_delete.cc)
 
@@ -118,6 +136,7 @@ set(MI_SOURCES_FRAMES ${MI_SOURCES})
 list(FILTER MI_SOURCES_FRAMES INCLUDE REGEX "src/(alloc/|front/|heap/samples)")
 set(MI_SOURCES_FRAMELESS src/heap/thread_heap.c)
 
-foreach(list MI_SOURCES MI_SOURCES_FRAMES MI_SOURCES_FRAMELESS MI_SOURCES_TRACK MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
+foreach(list MI_SOURCES MI_SOURCES_TOOL MI_SOURCES_FRAMES MI_SOURCES_FRAMELESS MI_SOURCES_TRACK
+    MI_SOURCES_NEW_DELETE MI_HEADERS_PUBLIC)
   list(TRANSFORM ${list} PREPEND "${PROJECT_SOURCE_DIR}/")
 endforeach()

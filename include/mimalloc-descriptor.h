@@ -115,6 +115,10 @@ typedef struct mi_descriptor_s {
     uint32_t subproc_main; /* offset of the main heap in the subprocess */
     uint32_t subproc_live; /* bool */
     uint32_t subproc_next; /* in the list of all */
+
+    /* Flag in a page's owner word: it holds sampled blocks. Each has a block of another page kept for it,
+       which counts in its place: pass such pages over. */
+    uint32_t owner_sampled;
 } mi_descriptor_t;
 
 /* ---- The live page ------------------------------------------------------------------------------ */

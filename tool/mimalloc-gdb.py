@@ -23,7 +23,7 @@ NUMBERS = """
     page_holder page_holes block_next thread_heap_state thread_heap_thread thread_heap_heap thread_heap_main
     thread_heap_next thread_heap_granted thread_heap_pages_made thread_heap_singletons thread_heap_singleton_bytes
     thread_heap_held held_lists held_list_step held_first held_stand_ins heap_subproc heap_live heap_next heap_slot
-    subproc_main subproc_live subproc_next""".split()
+    subproc_main subproc_live subproc_next owner_sampled""".split()
 MAGIC = b"mimalloc"
 HEADER_BYTES = 24
 LARGEST_WALK = 1 << 20  # links followed in one list, at most
@@ -85,6 +85,7 @@ class Page:
         self.holder = number("holder", word)
         self.is_singleton = bool(self.owner & layout["owner_singleton"])
         self.thread_heap = 0 if self.is_singleton else self.owner & ~layout["owner_flags"]
+        self.is_store = bool(self.owner & layout["owner_sampled"]) and not self.is_singleton
         self.is_full = bool(self.owner & layout["owner_full"]) and not self.is_singleton
         self.bytes = self.slices << layout["slice_shift"]
         self.block_size = self.bytes if self.is_singleton else number("block_size", "I")
@@ -166,7 +167,8 @@ class Heap:
                         page = Page(self, descriptors + (slice_ + i) * size, block[i * size:(i + 1) * size])
                         if not page.owner & self.layout["owner_redirect"] and page.slices and page.block_size:
                             step = page.slices
-                            yield page
+                            if not page.is_store:
+                                yield page
                     i += step
                 slice_ += i
 
@@ -293,8 +295,11 @@ def page_text(heap, page):
         live = len(heap.live(page))
         yield (f"page {page.start:#x}: {page.reserved} blocks of {page.block_size} bytes, {live} live, "
                f"{page.reserved - page.capacity} never used, {page.slices} slice(s)")
-        yield (f"  owner: {heap.thread_of(page.thread_heap)} (thread heap {page.thread_heap:#x})"
-               f"{', serves its class' if page.serves else ''}{', full' if page.is_full else ''}")
+        if page.is_store:
+            yield "  owner: none, it holds sampled blocks"
+        else:
+            yield (f"  owner: {heap.thread_of(page.thread_heap)} (thread heap {page.thread_heap:#x})"
+                   f"{', serves its class' if page.serves else ''}{', full' if page.is_full else ''}")
     yield f"  descriptor: {page.head:#x}"
 
 
@@ -310,7 +315,9 @@ def block_text(heap, address):
         yield f"{address:#x}: behind the last block of its page"
     else:
         index = (start - page.start) // page.block_size
-        if index in set(heap.live(page)):
+        if page.is_store:
+            state = "a place for samples"
+        elif index in set(heap.live(page)):
             state = "live"
         elif start in heap.held():
             state = "free, held back by the thread that freed it"

@@ -10,7 +10,7 @@ import sys
 
 import checks
 
-FOLDERS = ["src", "include", "tests", "bench", "examples", "tools"]
+FOLDERS = ["src", "include", "tests", "bench", "examples", "tools", "tool"]
 VERSION = "14"  # layouts differ from one major version to the next
 WIDTH = 110
 TABLE = re.compile(r"\s*//\s+\|")

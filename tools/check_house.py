@@ -12,7 +12,7 @@ import re
 
 import checks
 
-FOLDERS = ["src", "include", "rust", "tests", "bench", "examples", "tools"]
+FOLDERS = ["src", "include", "rust", "tests", "bench", "examples", "tools", "tool"]
 SCRIPT_ENDINGS = (".py", ".sh", ".bash", ".rs")
 SPDX = "SPDX-License-Identifier: MIT"
 HEADER_LINES = 25

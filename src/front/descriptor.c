@@ -91,6 +91,8 @@ const mi_descriptor_t mi_descriptor = {
     .subproc_main = offsetof(subproc_t, main),
     .subproc_live = offsetof(subproc_t, live),
     .subproc_next = offsetof(subproc_t, next_made),
+
+    .owner_sampled = OWNER_SAMPLED,
 };
 
 _Static_assert(sizeof(((page_t *)0)->used) == 4 && sizeof(((page_t *)0)->class) == 2 &&

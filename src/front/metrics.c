@@ -131,6 +131,9 @@ put_family(output_t *output, const mi_figures_t *figures, const family_t *family
         const sample_t *sample = &family->samples[i];
         uint64_t value;
         memcpy(&value, (const char *)figures + sample->at, sizeof value);
+        if (value == UINT64_MAX) {
+            continue; // not known, see the command-line tool
+        }
         mi__format(&output->text, "%s%s", family->name, family->counts ? "_total" : "");
         if (family->label != NULL) {
             mi__format(&output->text, "{%s=\"%s\"}", family->label, sample->word);
@@ -178,9 +181,10 @@ mi__metrics_print(const mi_figures_t *figures, const census_class_t *classes, mi
     put_head(&output, "malloc_build_info", "gauge", NULL, "The allocator.");
     mi__format(&output.text, "malloc_build_info{allocator=\"mimalloc\",version=\"%d.%d.%d\",mode=\"%s\"} 1\n",
                MI_MALLOC_VERSION / 10000, MI_MALLOC_VERSION / 100 % 100, MI_MALLOC_VERSION % 100,
-               MI_SECURE > 0  ? "secure"
-               : MI_DEBUG > 0 ? "debug"
-                              : "release");
+               MI_SECURE < 0   ? "unknown"
+               : MI_SECURE > 0 ? "secure"
+               : MI_DEBUG > 0  ? "debug"
+                               : "release");
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         put_family(&output, figures, &families[i]);
     }

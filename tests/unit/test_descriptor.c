@@ -121,7 +121,7 @@ fields_have_no_gaps(void **state)
     (void)state;
     assert_int_equal(offsetof(mi_descriptor_t, self), 24);
     assert_int_equal(offsetof(mi_descriptor_t, slice_shift), 24 + 8 * sizeof(void *));
-    assert_true(sizeof *d - offsetof(mi_descriptor_t, subproc_next) < 4 + sizeof(void *));
+    assert_true(sizeof *d - offsetof(mi_descriptor_t, owner_sampled) < 4 + sizeof(void *));
 }
 
 int

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// verbs.h — what the command does, one function each: `argv[0]` is the verb.
+#ifndef MI_TOOL_VERBS_H
+#define MI_TOOL_VERBS_H
+
+typedef int verb_fun_t(int argc, char **argv);
+
+verb_fun_t verb_run, verb_doctor, verb_top, verb_map, verb_metrics, verb_compare;
+
+// Ends the tool: prints the help, when that was asked for, or where to find it.
+_Noreturn void verb_help(const char *help);
+_Noreturn void verb_usage(const char *verb);
+
+#endif
