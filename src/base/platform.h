@@ -68,6 +68,13 @@ enum { FRAME_POINTERS = 1 };
 enum { FRAME_POINTERS = 0 };
 #endif
 
+// Whether a call leaves its return address right below the caller's frame.
+#if defined(__x86_64__)
+enum { PLACES_KNOWN = 1 };
+#else
+enum { PLACES_KNOWN = 0 };
+#endif
+
 // A return address as it is on the stack, less what the processor signed it with.
 static inline uintptr_t
 code_address(uintptr_t pc)

@@ -22,11 +22,11 @@
 #include "front/stack.h"
 #include "os/os.h"
 
-enum { SECOND_MS = 1000 };
+enum { SECOND_MS = 1000, BASE_MAX = 900 };
 
 static const char *const endings[PROFILE_FORMS] = {"pb.gz", "heap", "folded", "txt"};
 
-static const char *base; // of the names of files; NULL: none are written unasked
+static char base[BASE_MAX]; // of the names of files; "": none are written unasked
 static _Atomic(bool) active;
 static _Atomic(bool) by_environment; // the unwinder and the end of the process are seen to
 static _Atomic(uint64_t) rate;
@@ -144,7 +144,7 @@ dump_next(profile_form_t form, bool symbols)
 int
 mi__profile_dump(const char *path, profile_form_t form)
 {
-    if (path == NULL && base == NULL) {
+    if (path == NULL && base[0] == 0) {
         return EINVAL;
     }
     wait_for_dumps();
@@ -167,7 +167,7 @@ is_past(_Atomic(uint64_t) *last, uint64_t now, uint64_t interval)
 static void
 dump_when_due(int64_t now_ms)
 {
-    if (base == NULL) {
+    if (base[0] == 0) {
         return;
     }
     uint64_t all = atomic_get_relaxed(&allocated);
@@ -278,9 +278,14 @@ mi__profile_start(uint64_t wanted)
 void
 mi__profile_start_early(void)
 {
-    base = mi__os_getenv("MIMALLOC_PROFILE");
-    base = base != NULL && base[0] == 0 ? NULL : base;
-    if (base != NULL || conf_get(profile_leaks)) {
+    // A copy: programs overwrite their environment.
+    const char *given = mi__os_getenv("MIMALLOC_PROFILE");
+    if (given != NULL && __builtin_strlen(given) < sizeof base) {
+        __builtin_memcpy(base, given, __builtin_strlen(given));
+    } else if (given != NULL) {
+        mi__message("warning: MIMALLOC_PROFILE is too long\n");
+    }
+    if (base[0] != 0 || conf_get(profile_leaks)) {
         atomic_set_relaxed(&by_environment, start(0));
     }
 }
@@ -356,7 +361,7 @@ mi__profile_done(void)
         mi__message("not freed at the end:\n");
         (void)write_form(PROFILE_REPORT, write_to_error, NULL, true);
     }
-    if (base != NULL) {
+    if (base[0] != 0) {
         (void)dump_next((profile_form_t)conf_get(profile_format), true);
     }
     end_dump();

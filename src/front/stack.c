@@ -2,7 +2,8 @@
 // stack.c — return addresses by frame pointers, checked by the unwinder.
 //
 // Owns:        see stack.h
-// Threads:     `trusted` is a set of hashes, each written whole; a lost one is confirmed again
+// Threads:     `trusted` is a set of hashes, each written whole; a lost one is confirmed again. `known` has
+//              states, see there
 // Invariants:  see stack.h; S2 a chain is followed upwards only
 // Not here:    see stack.h
 #ifndef _GNU_SOURCE
@@ -29,7 +30,22 @@ enum {
     // frame pointers in them.
     ROOT_FRAMES = 3,
     RECORD = 2 * sizeof(uintptr_t), // a saved frame pointer and a return address
+    KNOWN = 256,                    // stacks of the unwinder's remembered
+    FRAME_REGISTER = 6,             // rbp, as tables of unwinders number it
 };
+
+// A stack of frames without frame pointers: each return address, and how far below the thread's stack end
+// it lies. Such a frame has one size for a return address, so that the innermost address at its place says
+// where the next one must be, and so on: when all are there it is this stack again.
+//
+// States of `version`, as in front/hook.h: even, all belongs together; odd, it is being changed.
+typedef struct known_t {
+    // [atomic: any thread]
+    _Atomic(uint64_t) version;
+    _Atomic(size_t) count;
+    _Atomic(uintptr_t) frames[STACK_FRAMES];
+    _Atomic(uintptr_t) depths[STACK_FRAMES];
+} known_t;
 
 // What a thread knows about itself.
 typedef struct own_stack_t {
@@ -40,11 +56,17 @@ typedef struct own_stack_t {
 
 typedef _Unwind_Reason_Code unwinder_t(_Unwind_Trace_Fn, void *);
 typedef uintptr_t get_ip_t(struct _Unwind_Context *, int *);
+typedef uintptr_t get_cfa_t(struct _Unwind_Context *);
+typedef uintptr_t get_register_t(struct _Unwind_Context *, int);
 
 static MI_THREAD_LOCAL own_stack_t own;
 static _Atomic(unwinder_t *) unwinder;
-static get_ip_t *get_ip; // set before `unwinder`
+// Set before `unwinder`.
+static get_ip_t *get_ip;
+static get_cfa_t *get_cfa;
+static get_register_t *get_register;
 static _Atomic(uint64_t) trusted[TRUSTED];
+static known_t known[KNOWN];
 
 // ---- the library's own code
 
@@ -93,9 +115,10 @@ is_plausible_code(uintptr_t pc)
 }
 
 // Appends the return addresses of the chain that starts at `frame`, on a stack whose end so far is `at`.
-// Returns the number of frames now, and in `*last` where the last address was found.
+// Returns the number of frames now, and in `*last` where the last record is; in `*first` that of the first.
 static size_t
-follow(uintptr_t frame, uintptr_t at, uintptr_t *frames, size_t count, size_t max, uintptr_t *last)
+follow(uintptr_t frame, uintptr_t at, uintptr_t *frames, size_t count, size_t max, uintptr_t *first,
+       uintptr_t *last)
 {
     const own_stack_t *stack = own_stack();
     uintptr_t page = mi__os_page_size();
@@ -116,8 +139,9 @@ follow(uintptr_t frame, uintptr_t at, uintptr_t *frames, size_t count, size_t ma
         }
         trimming = trimming && is_ours(pc);
         if (!trimming) {
-            frames[count++] = pc;
+            *first = count == 0 ? frame : *first;
             *last = frame;
+            frames[count++] = pc;
         }
         at = frame + 1;
         frame = record[0];
@@ -128,13 +152,14 @@ follow(uintptr_t frame, uintptr_t at, uintptr_t *frames, size_t count, size_t ma
 size_t
 mi__stack_from(uintptr_t pc, uintptr_t frame, uintptr_t *frames, size_t max)
 {
+    uintptr_t first = 0;
     uintptr_t last = 0;
     if (max == 0 || !is_plausible_code(pc)) {
         return 0;
     }
     frames[0] = pc + 1;
     // No function's frame is so near to address 0 that this could pass for its caller's.
-    return follow(frame, frame, frames, 1, max, &last);
+    return follow(frame, frame, frames, 1, max, &first, &last);
 }
 
 // ---- the unwinder
@@ -144,6 +169,9 @@ typedef struct unwound_t {
     size_t count;
     size_t max;
     uintptr_t frames[STACK_FRAMES];
+    uintptr_t places[STACK_FRAMES]; // of the addresses, where they lie right below the caller's frame
+    uintptr_t frame_pointer;        // in the frame before
+    bool varies;                    // some frame is found by its frame pointer, and may have any size
 } unwound_t;
 
 static _Unwind_Reason_Code
@@ -159,6 +187,10 @@ take_frame(struct _Unwind_Context *context, void *arg)
         to->first = 0;
     }
     if (to->first == 0 && (to->count > 0 || !is_ours(pc))) {
+        uintptr_t end = get_cfa(context);
+        to->varies = to->varies || (to->count > 0 && to->frame_pointer + RECORD == end);
+        to->frame_pointer = get_register(context, FRAME_REGISTER);
+        to->places[to->count] = end - sizeof(uintptr_t);
         to->frames[to->count++] = pc + (exact != 0);
     }
     return _URC_NO_REASON;
@@ -173,7 +205,9 @@ mi__stack_start(void)
     // Not linked with: most programs in C do without it.
     void *found = dlsym(RTLD_DEFAULT, "_Unwind_Backtrace");
     void *ip = dlsym(RTLD_DEFAULT, "_Unwind_GetIPInfo");
-    if (found == NULL || ip == NULL) {
+    void *cfa = dlsym(RTLD_DEFAULT, "_Unwind_GetCFA");
+    void *gr = dlsym(RTLD_DEFAULT, "_Unwind_GetGR");
+    if (found == NULL || ip == NULL || cfa == NULL || gr == NULL) {
         // Static links warn of dlopen by its name.
         void *(*open)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_DEFAULT, "dlopen");
         void *library = open == NULL ? NULL : open("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -182,10 +216,14 @@ mi__stack_start(void)
         }
         found = dlsym(library, "_Unwind_Backtrace");
         ip = dlsym(library, "_Unwind_GetIPInfo");
+        cfa = dlsym(library, "_Unwind_GetCFA");
+        gr = dlsym(library, "_Unwind_GetGR");
     }
-    if (found != NULL && ip != NULL) {
+    if (found != NULL && ip != NULL && cfa != NULL && gr != NULL) {
         unwound_t warm_up = {.max = STACK_FRAMES};
         get_ip = (get_ip_t *)ip;
+        get_cfa = (get_cfa_t *)cfa;
+        get_register = (get_register_t *)gr;
         ((unwinder_t *)found)(take_frame, &warm_up);
         // release: get_ip; pairs with the acquire in mi__stack_capture.
         atomic_set_release(&unwinder, (unwinder_t *)found);
@@ -203,12 +241,69 @@ confirms(const unwound_t *full, const uintptr_t *frames, size_t count)
            __builtin_memcmp(full->frames, frames, common * sizeof *frames) == 0;
 }
 
+static known_t *
+known_at(uintptr_t pc, uintptr_t depth)
+{
+    return &known[((pc ^ depth << 20) * UINT64_C(0x9e3779b97f4a7c15) >> 40) % KNOWN];
+}
+
+// Whether `entry` is the stack from `place` on, of which `end` is the end; fills `frames` then.
+static size_t
+recall(known_t *entry, uintptr_t place, uintptr_t end, uintptr_t *frames, size_t max)
+{
+    // acquire: what was remembered; pairs with the release of `version` in remember.
+    uint64_t version = atomic_get_acquire(&entry->version);
+    size_t count = size_min(atomic_get_relaxed(&entry->count), max);
+    if (version % 2 != 0 || count == 0 || end - place != atomic_get_relaxed(&entry->depths[0])) {
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        // acquire: newer ones of these bring a newer version; pairs with the releases in remember.
+        uintptr_t depth = atomic_get_acquire(&entry->depths[i]);
+        if (depth > end - place || depth < sizeof(uintptr_t)) {
+            return 0;
+        }
+        frames[i] = *(const uintptr_t *)(end - depth);            // NOLINT(performance-no-int-to-ptr)
+        if (frames[i] != atomic_get_acquire(&entry->frames[i])) { // pairs with the release in remember
+            return 0;
+        }
+    }
+    return atomic_get_relaxed(&entry->version) == version ? count : 0;
+}
+
+static void
+remember(known_t *entry, const unwound_t *full, uintptr_t place, uintptr_t end)
+{
+    for (size_t i = 0; i < full->count; i++) {
+        uintptr_t at = full->places[i];
+        if (at < place || at >= end || at % sizeof at != 0 ||
+            *(const uintptr_t *)at != full->frames[i]) { // NOLINT(performance-no-int-to-ptr)
+            return; // not where this processor's calls leave it, or a signal's
+        }
+    }
+    uint64_t version = atomic_get_relaxed(&entry->version);
+    // acquire: pairs with the release below.
+    if (full->places[0] != place || version % 2 != 0 ||
+        !atomic_cas_strong_acquire(&entry->version, &version, version + 1)) {
+        return;
+    }
+    atomic_set_relaxed(&entry->count, full->count);
+    for (size_t i = 0; i < full->count; i++) {
+        // release: the odd version; pairs with the acquire in recall.
+        atomic_set_release(&entry->frames[i], full->frames[i]);
+        // release: the same; pairs with the acquire in recall.
+        atomic_set_release(&entry->depths[i], end - full->places[i]);
+    }
+    atomic_set_release(&entry->version, version + 2); // pairs with the acquire in recall
+}
+
 size_t
 mi__stack_capture(uintptr_t *frames, size_t max)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t first = here;
     uintptr_t last = here;
-    size_t count = follow(here, here, frames, 0, max, &last);
+    size_t count = follow(here, here, frames, 0, max, &first, &last);
     // acquire: get_ip; pairs with the release in mi__stack_start.
     unwinder_t *unwind = atomic_get_acquire(&unwinder);
     if (unwind == NULL || own.unwinding || here < own.low || here >= own.high) {
@@ -225,7 +320,14 @@ mi__stack_capture(uintptr_t *frames, size_t max)
     if (count > 0 && atomic_get_relaxed(place) == hash) {
         return count;
     }
+    first += sizeof first; // behind the frame pointer
+    known_t *entry = known_at(count == 0 ? 0 : frames[0], own.high - first);
     unwound_t full = {.first = code_address((uintptr_t)__builtin_return_address(0)), .max = max};
+    size_t same = count == 0 ? 0 : recall(entry, first, own.high, full.frames, max);
+    if (same > 0) {
+        __builtin_memcpy(frames, full.frames, same * sizeof *frames);
+        return same;
+    }
     own.unwinding = true;
     unwind(take_frame, &full);
     own.unwinding = false;
@@ -234,6 +336,9 @@ mi__stack_capture(uintptr_t *frames, size_t max)
         return count;
     }
     if (full.count > 0) {
+        if (PLACES_KNOWN && !full.varies && count > 0 && full.frames[0] == frames[0]) {
+            remember(entry, &full, first, own.high);
+        }
         count = full.count;
         __builtin_memcpy(frames, full.frames, count * sizeof *frames);
     }

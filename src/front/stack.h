@@ -2,14 +2,15 @@
 // stack.h — who called: the return addresses on a thread's stack, innermost first.
 //
 // Frame pointers come first: a few loads a frame. The process's unwinder judges each chain of them once:
-// what it confirms is trusted from then on, what it does not agree with it walks itself, every time. So
-// the stacks are right for code without frame pointers, too, and cheap for code that has them. Frames of
-// the library itself are left out: the first address is that of the program's call.
+// what it confirms is trusted from then on, what it does not agree with it walks itself. The stacks that
+// it has walked are known again by the places of their return addresses. So the stacks are right for code
+// without frame pointers, too. Frames of the library itself are left out: the first address is that of the
+// program's call.
 //
 // A chain is followed within the thread's own stack, or, on any other (signal stacks, coroutines), from
 // page to page that the system says is readable; the unwinder, which asks nobody, stays on the own stack.
 //
-// Owns:        the unwinder's address, the chains that it has confirmed, each thread's stack limits
+// Owns:        the unwinder's address, what it has confirmed and found, each thread's stack limits
 // Threads:     any; no locks of ours. The unwinder may take the loader's lock (glibc before 2.35, musl): a
 //              caller of mi__stack_capture holds no lock that a thread inside of dlopen could wait for
 // Invariants:  S1 no call here but mi__stack_start allocates; none faults

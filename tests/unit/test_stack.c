@@ -154,6 +154,42 @@ test_mixed(void **state)
     }
 }
 
+// A frame of another size each time, and others that make up for it.
+static WITHOUT_FRAMES void
+varying(size_t size)
+{
+    volatile char *room = __builtin_alloca(size);
+    wanted[1] = RETURN_ADDRESS;
+    room[0] = 1;
+    inner_call();
+    room[size - 1] = 1;
+}
+
+static WITHOUT_FRAMES void
+compensating(size_t size)
+{
+    volatile char *room = __builtin_alloca(4096 - size);
+    wanted[2] = RETURN_ADDRESS;
+    room[0] = 1;
+    if (size % 512 == 0) {
+        varying(size);
+    } else {
+        varying(size);
+        KEEP_FRAME;
+    }
+    room[1] = 1;
+}
+
+static void
+test_stacks_that_are_known_again(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4000; i++) {
+        compensating((size_t)(i * 7 % 31 + 1) * 64);
+        assert_wanted(3);
+    }
+}
+
 static WITH_FRAMES void *
 in_thread(void *arg)
 {
@@ -335,6 +371,7 @@ main(void)
         cmocka_unit_test(test_with_frame_pointers),
         cmocka_unit_test(test_without_frame_pointers),
         cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_stacks_that_are_known_again),
         cmocka_unit_test(test_other_threads),
         cmocka_unit_test(test_no_more_than_fit),
         cmocka_unit_test(test_signal_stack),
