@@ -18,11 +18,11 @@
 #ifndef MIMALLOC_STATS_H
 #define MIMALLOC_STATS_H
 
-#include <mimalloc.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "mimalloc.h"
 
 /* Of the structure below; another one has another number. */
 #define MI_STAT_VERSION 5

@@ -32,7 +32,8 @@
 
 /* ---- Attributes ------------------------------------------------------------------------------ */
 
-#if defined(__cplusplus) && __cplusplus >= 201103L
+#if defined(mi_attr_noexcept) /* by the library itself, when it is compiled as C++ */
+#elif defined(__cplusplus) && __cplusplus >= 201103L
 #define mi_attr_noexcept noexcept
 #elif defined(__cplusplus)
 #define mi_attr_noexcept throw()

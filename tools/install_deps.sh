@@ -64,6 +64,7 @@ for task in "$@"; do
             need python3-prometheus-client "/usr/lib/python3/dist-packages/prometheus_client/parser.py"
             need prometheus promtool
             need mandoc mandoc
+            need clang clang
             # The programs that run preloaded.
             need git git
             need perl perl

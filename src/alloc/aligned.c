@@ -44,11 +44,11 @@ mark_interior(void *p)
 static void *
 aligned_inside(thread_heap_t *heap, size_t size, size_t align, size_t lead, bool zeroed)
 {
-    char *block = aligned_at_start(heap, size + lead, align, zeroed);
+    char *block = (char *)aligned_at_start(heap, size + lead, align, zeroed);
     if (block != NULL && !mark_interior(block)) {
         // A block of another thread's page that was lent to us. A singleton has no such owner.
         mi__free(block);
-        block = mi__alloc_large(heap, size + lead, align, zeroed);
+        block = (char *)mi__alloc_large(heap, size + lead, align, zeroed);
         if (block != NULL) {
             (void)mark_interior(block);
         }

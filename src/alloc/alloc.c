@@ -67,7 +67,7 @@ new_singleton(thread_heap_t *heap, size_t size, size_t align, bool *zero)
         }
     }
     if (unlikely(page == NULL)) {
-        return mi__alloc_fail(size);
+        return (page_t *)mi__alloc_fail(size);
     }
     mi__sampled_large(heap, page, size);
     return page;
@@ -126,7 +126,7 @@ mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap)
         return mi__alloc_large(heap, size, SLICE_SIZE, true);
     }
     bool zero;
-    block_t *block = alloc_block(heap, size, &zero);
+    block_t *block = (block_t *)alloc_block(heap, size, &zero);
     if (block != NULL) {
         memset(block, 0, zero ? sizeof *block : sizeclass_block_size(sizeclass_of(size)));
     }

@@ -71,7 +71,7 @@ static void
 free_plain(thread_heap_t *owner, page_t *page, void *block)
 {
     if (!thread_heap_is_mine(owner)) {
-        mi__held_free(mi__thread_heap->main, page, block);
+        mi__held_free(mi__thread_heap->main, page, (block_t *)block);
     } else if (page_push_local(page, block)) {
         mi__thread_heap_page_empty(owner, page);
     }

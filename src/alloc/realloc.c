@@ -95,7 +95,7 @@ move(thread_heap_t *heap, page_t *page, void *p, size_t size, size_t align, size
 {
     bool zero;
     size_t kept = size_min(size, mi__page_usable(page, p));
-    char *fresh = new_block(heap, p, size, align, offset, &zero);
+    char *fresh = (char *)new_block(heap, p, size, align, offset, &zero);
     if (fresh == NULL) {
         return NULL;
     }

@@ -149,7 +149,7 @@ mi__tracked_realloc(thread_heap_t *heap, void *p, size_t size, size_t align, siz
         errno = EINVAL;
         return NULL;
     }
-    char *fresh = mi__tracked_aligned(heap, size, align, offset, false);
+    char *fresh = (char *)mi__tracked_aligned(heap, size, align, offset, false);
     if (fresh != NULL) {
         memcpy(fresh, p, size_min(size, before));
         if (zeroed && size > before) {

@@ -45,9 +45,9 @@ mi__given_add(const given_t *memory)
     char *base = start - ((uintptr_t)start & (CHUNK_BYTES - 1));
     region_t fresh = {
         .base = base,
+        .slices = align_up((size_t)(end - base), CHUNK_BYTES) >> SLICE_SHIFT,
         .start = start,
         .end = end,
-        .slices = align_up((size_t)(end - base), CHUNK_BYTES) >> SLICE_SHIFT,
         .given = true,
         .exclusive = memory->exclusive,
         // V1: what is no private memory of the system's keeps its contents, or takes on others.
@@ -58,7 +58,7 @@ mi__given_add(const given_t *memory)
         .commit_arg = memory->commit_arg,
     };
     size_t header = mi__region_header_bytes(fresh.slices);
-    char *header_at = mi__os_reserve(header, SLICE_SIZE);
+    char *header_at = (char *)mi__os_reserve(header, SLICE_SIZE);
     if (header_at == NULL) {
         return NULL;
     }
@@ -147,7 +147,7 @@ map_most(size_t gib, unsigned page_log2, int node, size_t *got)
 {
     char *start = NULL;
     for (*got = gib; *got > 0; (*got)--) {
-        start = mi__os_map_huge(*got << GIB_LOG2, page_log2, node);
+        start = (char *)mi__os_map_huge(*got << GIB_LOG2, page_log2, node);
         if (start != NULL) {
             break;
         }
@@ -196,7 +196,7 @@ mi__given_reserve_huge(size_t gib, int node, size_t timeout_ms, bool exclusive, 
     if (*got < mapped) {
         mi__os_unreserve(start + (*got << GIB_LOG2), (mapped - *got) << GIB_LOG2);
     }
-    region_t *region = mi__given_add(&(given_t){
+    given_t memory = {
         .start = start,
         .size = *got << GIB_LOG2,
         .committed = true,
@@ -204,7 +204,8 @@ mi__given_reserve_huge(size_t gib, int node, size_t timeout_ms, bool exclusive, 
         .zero = true,
         .exclusive = exclusive,
         .numa_node = node,
-    });
+    };
+    region_t *region = mi__given_add(&memory);
     if (region == NULL) {
         mi__os_unreserve(start, *got << GIB_LOG2);
         *got = 0;

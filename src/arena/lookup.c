@@ -95,7 +95,7 @@ last_from(const char *at)
 region_t *
 mi__lookup_find(const void *p)
 {
-    region_t *region = last_from(p);
+    region_t *region = last_from((const char *)p);
     return region != &head && (uintptr_t)p < (uintptr_t)region->end ? region : NULL;
 }
 

@@ -33,7 +33,7 @@ static meta_block_t *
 add_block(meta_block_t *full)
 {
     size_t bytes = mi__region_is_scarce() ? META_STEP : BLOCK_BYTES;
-    meta_block_t *block = mi__os_reserve(bytes, META_STEP);
+    meta_block_t *block = (meta_block_t *)mi__os_reserve(bytes, META_STEP);
     if (block == NULL) {
         return NULL;
     }

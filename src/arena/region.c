@@ -59,7 +59,7 @@ mi__region_header_bytes(size_t slices)
 void
 mi__region_set_header(region_t *region, char *start)
 {
-    region->chunks = (void *)start;
+    region->chunks = (chunk_bits_t *)(void *)start;
     region->descriptors = start + bitmaps_bytes(region->slices) + GUARD_BYTES;
 }
 
@@ -70,7 +70,7 @@ reserve_region(region_t *region, size_t slices, size_t align)
 {
     size_t header = align_up(mi__region_header_bytes(slices), align);
     size_t total = header + (slices << SLICE_SHIFT);
-    char *start = mi__os_reserve(total, align);
+    char *start = (char *)mi__os_reserve(total, align);
     if (start == NULL) {
         return false;
     }
@@ -271,7 +271,7 @@ mi__region_publish(const region_t *fresh)
     if (atomic_get_relaxed(&mi__region_taken) >= REGION_MAX || mi__lookup_any(fresh->start, fresh->end)) {
         return NULL;
     }
-    region_t *region = mi__meta_alloc(sizeof *region);
+    region_t *region = (region_t *)mi__meta_alloc(sizeof *region);
     if (region == NULL) {
         return NULL;
     }

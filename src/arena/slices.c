@@ -407,7 +407,7 @@ next_region(search_t *search, size_t count, size_t align, bool refused)
         }
         if (search->stage < FAR) {
             bool large = search->stage == NEAR && conf_get(allow_large_pages);
-            search->stage++;
+            search->stage = (stage_t)(search->stage + 1);
             search->next = 0;
             region_t *region = large ? mi__given_large(count, align) : NULL;
             if (region != NULL) {

@@ -8,13 +8,13 @@
 
 conf_t mi__conf = {
     .purge_delay_ms = 400,
-    .region_bytes_log2 = 40,
     .allow_thp = THP_AS_SYSTEM,
-    .held_bytes = 32 * 1024,
-    .reserve_huge_pages_at = -1,
     .metrics_interval = 15,
+    .held_bytes = 32 * 1024,
     .errors = ERRORS_BY_KIND,
     .max_errors = 32,
     .max_warnings = 32,
     .profile_rate = 512 * 1024,
+    .region_bytes_log2 = 40,
+    .reserve_huge_pages_at = -1,
 };

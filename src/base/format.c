@@ -83,7 +83,8 @@ put_number(text_t *text, const spec_t *spec, uint64_t value, unsigned base, cons
             put(text, *prefix);
         }
         put_times(text, '0', spec->width > length ? spec->width - length : 0);
-        put_padded(text, &(spec_t){0}, first, count);
+        const spec_t bare = {0};
+        put_padded(text, &bare, first, count);
         return;
     }
     char whole[32];

@@ -61,7 +61,7 @@ mi_free(void *p)
 static char *
 copy_chars(const char *s, size_t length)
 {
-    char *copy = fast_alloc(length + 1);
+    char *copy = (char *)fast_alloc(length + 1);
     if (copy != NULL) {
         memcpy(copy, s, length);
         copy[length] = 0;

@@ -85,7 +85,7 @@ mi_manage_memory(void *start, size_t size, bool is_committed, bool is_pinned, bo
 {
     region_t *region = NULL;
     if (is_started()) {
-        region = mi__given_add(&(given_t){
+        given_t memory = {
             .start = start,
             .size = size,
             .committed = is_committed,
@@ -95,7 +95,8 @@ mi_manage_memory(void *start, size_t size, bool is_committed, bool is_pinned, bo
             .numa_node = numa_node,
             .commit = commit_fun,
             .commit_arg = commit_fun_arg,
-        });
+        };
+        region = mi__given_add(&memory);
     }
     if (region == NULL) {
         mi__warning("%zu bytes at %p can't be an arena: they hold no whole 64 KiB, a part of them is in an "

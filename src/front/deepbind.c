@@ -23,7 +23,7 @@
 
 typedef void *dlopen_t(const char *file, int mode);
 
-MI_EXPORT dlopen_t dlopen;
+MI_EXPORT void *dlopen(const char *file, int mode);
 
 static _Atomic(dlopen_t *) libc_dlopen;
 

@@ -146,7 +146,7 @@ mi_heap_recalloc(mi_heap_t *heap, void *p, size_t newcount, size_t size)
 static char *
 copy_chars(mi_heap_t *heap, const char *s, size_t length)
 {
-    char *copy = allocate(part_of(heap), length + 1, false);
+    char *copy = (char *)allocate(part_of(heap), length + 1, false);
     if (copy != NULL) {
         memcpy(copy, s, length);
         copy[length] = 0;

@@ -32,7 +32,7 @@ static mi_heap_t *
 new_heap(region_t *only)
 {
     heap_t *heap = is_bound() ? mi__heap_new(mi__subproc_current(), only) : NULL;
-    return heap == NULL ? mi__alloc_fail(sizeof *heap) : public_heap(heap);
+    return heap == NULL ? (mi_heap_t *)mi__alloc_fail(sizeof *heap) : public_heap(heap);
 }
 
 mi_heap_t *
@@ -44,7 +44,7 @@ mi_heap_new(void)
 mi_heap_t *
 mi_heap_new_in_arena(mi_arena_id_t arena_id)
 {
-    return new_heap(arena_id);
+    return new_heap((region_t *)arena_id);
 }
 
 mi_heap_t *
@@ -52,7 +52,7 @@ mi_heap_new_ex(int tag, bool allow_destroy, mi_arena_id_t arena_id)
 {
     (void)tag;
     (void)allow_destroy;
-    return new_heap(arena_id);
+    return new_heap((region_t *)arena_id);
 }
 
 static bool
@@ -177,7 +177,7 @@ mi_theap_t *
 mi_heap_theap(mi_heap_t *heap)
 {
     thread_heap_t *part = mi__siblings_find(heap_of_public(heap));
-    return part == NULL ? mi__alloc_fail(sizeof *part) : public_part(part);
+    return part == NULL ? (mi_theap_t *)mi__alloc_fail(sizeof *part) : public_part(part);
 }
 
 mi_theap_t *
@@ -305,7 +305,7 @@ typedef struct visit_t {
 static bool
 visit(const walk_page_t *page, void *block, void *arg)
 {
-    const visit_t *to = arg;
+    const visit_t *to = (const visit_t *)arg;
     mi_heap_area_t area = {
         .blocks = page->start,
         .reserved = page->bytes,

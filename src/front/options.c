@@ -423,7 +423,7 @@ find(const char *name, bool legacy)
 static void
 read_entry(const char *entry, void *arg)
 {
-    const bool *legacy = arg;
+    const bool *legacy = (const bool *)arg;
     const char *name = entry + NAME_PREFIX;
     const char *equals = __builtin_strchr(name, '=');
     if (equals == NULL) {
@@ -534,8 +534,10 @@ mi__options_load(void)
         return;
     }
     // Older names first, so that the newer one wins where both are set.
-    mi__os_each_env("MIMALLOC_", read_entry, &(bool){true});
-    mi__os_each_env("MIMALLOC_", read_entry, &(bool){false});
+    bool legacy = true;
+    mi__os_each_env("MIMALLOC_", read_entry, &legacy);
+    legacy = false;
+    mi__os_each_env("MIMALLOC_", read_entry, &legacy);
     // Last, since it depends on `verbose`.
     mi__os_each_env("MIMALLOC_", judge_name, NULL);
 }

@@ -220,13 +220,13 @@ mi_wcsdup(const unsigned short *s)
     while (s[length] != 0) {
         length++;
     }
-    return copy_bytes(s, (length + 1) * sizeof *s);
+    return (unsigned short *)copy_bytes(s, (length + 1) * sizeof *s);
 }
 
 unsigned char *
 mi_mbsdup(const unsigned char *s)
 {
-    return s == NULL ? NULL : copy_bytes(s, strlen((const char *)s) + 1);
+    return s == NULL ? NULL : (unsigned char *)copy_bytes(s, strlen((const char *)s) + 1);
 }
 
 int
@@ -244,7 +244,7 @@ mi_dupenv_s(char **buf, size_t *size, const char *name)
         return 0;
     }
     size_t length = strlen(value) + 1;
-    *buf = copy_bytes(value, length);
+    *buf = (char *)copy_bytes(value, length);
     if (*buf == NULL) {
         return ENOMEM;
     }

@@ -161,7 +161,7 @@ put_fields(json_t *json, const mi_stats_t *stats)
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         const void *at = (const char *)stats + fields[i].at;
         if (fields[i].is_count) {
-            put_count(json, 1, fields[i].name, at, "");
+            put_count(json, 1, fields[i].name, (const mi_stat_count_t *)at, "");
         } else {
             put_number(json, 1, fields[i].name, ((const mi_stat_counter_t *)at)->total);
         }
@@ -251,7 +251,7 @@ mi__stats_json(const mi_stats_t *stats, const census_t *census, size_t size, cha
     json_t json = {0};
     put_all(&json, stats, census, &usage);
     if (buf == NULL) {
-        buf = mi__alloc(json.length);
+        buf = (char *)mi__alloc(json.length);
         if (buf == NULL) {
             return NULL;
         }

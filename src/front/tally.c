@@ -180,7 +180,7 @@ count_heaps(const subproc_t *subproc)
 }
 
 static void
-raise(const mi_stats_t *stats, mi_stat_count_t *count)
+raise_peak(const mi_stats_t *stats, mi_stat_count_t *count)
 {
     size_t place = (size_t)(&count->peak - (const int64_t *)(const void *)stats);
     int64_t value = count->peak > count->current ? count->peak : count->current;
@@ -217,7 +217,7 @@ mi__tally_take(mi_stats_t *stats, census_t *census)
     put_threads(stats, census);
     uint64_t heaps = count_heaps(NULL);
     add(&stats->heaps, heaps, heaps);
-    for_each_count(stats, raise);
+    for_each_count(stats, raise_peak);
 }
 
 static void

@@ -126,7 +126,7 @@ typedef struct discount_t {
 static void
 discount_block(block_t *block, void *arg)
 {
-    const discount_t *to = arg;
+    const discount_t *to = (const discount_t *)arg;
     page_t *page = mi__page_of(block);
     unsigned class = page == NULL ? CLASS_COUNT : HINT_GET(page->class);
     if (class < CLASS_COUNT && has_page(to->scope, page) && to->census->classes[class].live > 0) {

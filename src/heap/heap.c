@@ -68,7 +68,7 @@ mi__heap_unlist_singleton(page_t *page)
 {
     // The holder changes when its heap is deleted, under its lock. acquire: pairs with the release in
     // unlink_singleton.
-    for (heap_t *heap; (heap = atomic_get_acquire(&page->holder)) != NULL;) {
+    for (heap_t *heap; (heap = (heap_t *)atomic_get_acquire(&page->holder)) != NULL;) {
         spin_lock(&heap->lock);
         if (atomic_get_relaxed(&page->holder) == heap) {
             unlink_singleton(heap, page);
@@ -110,7 +110,7 @@ make_heap(void)
 {
     // Slot 0 is the main heaps'.
     uint32_t slot = atomic_add_relaxed(&slots_taken, 1) + 1;
-    heap_t *heap = slot < HEAPS_MAX ? mi__meta_alloc(sizeof *heap) : NULL;
+    heap_t *heap = slot < HEAPS_MAX ? (heap_t *)mi__meta_alloc(sizeof *heap) : NULL;
     if (heap == NULL) {
         atomic_sub_relaxed(&slots_taken, 1);
         return NULL;
@@ -254,7 +254,7 @@ mi__heap_of_page(page_t *page)
 {
     uintptr_t word = page_owner(page);
     if ((word & OWNER_SINGLETON) != 0) {
-        heap_t *heap = atomic_get_relaxed(&page->holder);
+        heap_t *heap = (heap_t *)atomic_get_relaxed(&page->holder);
         return heap == NULL ? &mi__subproc_main.main : heap;
     }
     const thread_heap_t *owner = page_thread_heap(word);
@@ -280,7 +280,7 @@ mi__subproc_new(void)
     }
     spin_unlock(&free_lock);
     if (subproc == NULL) {
-        subproc = mi__meta_alloc(sizeof *subproc);
+        subproc = (subproc_t *)mi__meta_alloc(sizeof *subproc);
         if (subproc == NULL) {
             return NULL;
         }

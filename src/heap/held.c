@@ -99,7 +99,7 @@ mi__held_free(thread_heap_t *heap, page_t *page, block_t *block)
     }
     if (unlikely(held == NULL)) {
         if (!thread_heap_is_none(heap)) {
-            held = mi__meta_alloc(sizeof *held);
+            held = (held_t *)mi__meta_alloc(sizeof *held);
             OWNER_SET(heap->held, held);
         }
         if (held == NULL) {
@@ -124,7 +124,7 @@ mi__held_lend(thread_heap_t *heap, unsigned class, page_t *served)
     }
     page_t *stand_in = held->stand_ins[class];
     if (stand_in == NULL) {
-        stand_in = mi__meta_alloc(sizeof *stand_in);
+        stand_in = (page_t *)mi__meta_alloc(sizeof *stand_in);
         if (stand_in == NULL) {
             return NULL;
         }

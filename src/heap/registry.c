@@ -205,7 +205,7 @@ adopt_heap(subproc_t *subproc)
 static thread_heap_t *
 make_heap(thread_heap_t *main)
 {
-    thread_heap_t *heap = mi__meta_alloc(sizeof *heap);
+    thread_heap_t *heap = (thread_heap_t *)mi__meta_alloc(sizeof *heap);
     if (heap == NULL) {
         return NULL;
     }

@@ -35,7 +35,7 @@ static siblings_t *
 siblings_of(thread_heap_t *main)
 {
     if (main->siblings == NULL) {
-        main->siblings = mi__meta_alloc(sizeof *main->siblings);
+        main->siblings = (struct siblings_t *)mi__meta_alloc(sizeof *main->siblings);
     }
     return main->siblings;
 }
@@ -49,7 +49,7 @@ entry_of(thread_heap_t *main, uint32_t slot)
     }
     thread_heap_t ***chunk = &siblings->chunks[slot >> CHUNK_SHIFT];
     if (*chunk == NULL) {
-        *chunk = mi__meta_alloc(CHUNK_ENTRIES * sizeof(void *));
+        *chunk = (thread_heap_t **)mi__meta_alloc(CHUNK_ENTRIES * sizeof(void *));
     }
     return *chunk == NULL ? NULL : &(*chunk)[slot & (CHUNK_ENTRIES - 1)];
 }

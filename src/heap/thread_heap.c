@@ -28,7 +28,11 @@ const page_t mi__page_none = {0};
 // Written to by nobody: every page in it is mi__page_none, which has no block to give.
 #define NONE ((page_t *)(uintptr_t)&mi__page_none)
 #define NONE_HEAP ((thread_heap_t *)(uintptr_t)&mi__thread_heap_none)
-const thread_heap_t mi__thread_heap_none = {.main = NONE_HEAP, .serving = {[0 ... SERVING_COUNT - 1] = NONE}};
+// One by one: C++, as which the single file may be compiled, knows no ranges here.
+#define NONE_14 NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE
+#define NONE_56 NONE_14, NONE_14, NONE_14, NONE_14
+_Static_assert(SERVING_COUNT == 2 * 56 + 1, "every entry is initialized");
+const thread_heap_t mi__thread_heap_none = {.main = NONE_HEAP, .serving = {NONE_56, NONE_56, NONE}};
 
 _Atomic(uint32_t) mi__thread_heap_wishes;
 

@@ -49,7 +49,7 @@ slot_of(const address_set_t *set, uintptr_t address)
 static void
 insert(block_t *block, void *arg)
 {
-    address_set_t *set = arg;
+    address_set_t *set = (address_set_t *)arg;
     if (set->left > 0) {
         set->left--;
         *slot_of(set, (uintptr_t)block) = (uintptr_t)block;
@@ -105,7 +105,7 @@ gather_held(address_set_t *set)
     while (set->bytes / sizeof(uintptr_t) < 4 * count) {
         set->bytes *= 2;
     }
-    set->slots = mi__os_reserve(set->bytes, SLICE_SIZE);
+    set->slots = (uintptr_t *)mi__os_reserve(set->bytes, SLICE_SIZE);
     if (set->slots == NULL || !mi__os_commit(set->slots, set->bytes)) {
         return false;
     }

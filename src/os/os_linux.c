@@ -87,7 +87,7 @@ mi__os_reserve(size_t size, size_t align)
     // Without MAP_NORESERVE: nothing is charged while there is no access, and a commit is then
     // charged as the system's overcommit rules say, so that a malloc of too much fails cleanly.
     atomic_add_relaxed(&calls_reserve, 1);
-    char *start = mmap(NULL, size + spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *start = (char *)mmap(NULL, size + spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED) {
         errno = saved;
         return NULL;

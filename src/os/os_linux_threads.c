@@ -63,7 +63,7 @@ arm(exit_state_t *state)
 static void
 on_thread_end(void *value)
 {
-    exit_state_t *state = value;
+    exit_state_t *state = (exit_state_t *)value;
     state->calls++;
     if (state->calls < EXIT_ROUND) {
         arm(state);

@@ -30,7 +30,7 @@ room_of(const page_t *page)
 static cell_t *
 cell_of(const page_t *page, const void *p)
 {
-    char *block = mi__page_block_of(page, p);
+    char *block = (char *)mi__page_block_of(page, p);
     char *end = page->start + (page->slices << SLICE_SHIFT);
     return (size_t)(end - block) < room_of(page) ? NULL : (cell_t *)(void *)block;
 }

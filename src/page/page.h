@@ -263,7 +263,7 @@ page_swap(page_t *page)
 static inline bool
 page_push_local(page_t *page, void *p)
 {
-    block_t *block = p;
+    block_t *block = (block_t *)p;
     block->next = page->local_free;
     OWNER_SET(page->local_free, block);
     uint32_t used = page->used - 1;
