@@ -12,8 +12,8 @@
 #ifndef MIMALLOC_DESCRIPTOR_H
 #define MIMALLOC_DESCRIPTOR_H
 
-#include <mimalloc.h>
 #include <stdint.h>
+#include "mimalloc.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -29,7 +29,7 @@ TOP = """\
  * mimalloc.c - mimalloc {version} in one file, made by tools/amalgamate.py. The licence is at the end.
  *
  * Compile it with gcc or clang, as C11 or C++17 with GNU extensions or without, and link with -pthread (-ldl with an
- * old glibc). It needs mimalloc.h and mimalloc-stats.h beside it. What may be defined for it:
+ * old glibc). It needs the headers beside it. What may be defined for it:
  *
  *   MI_OVERRIDE   1: malloc, free and their like are this library's in the whole program; 0: only mi_ names
  *   MI_SHARED     1: for a shared library: also the operators new and delete of C++, and what only a loader binds
@@ -57,7 +57,6 @@ TOP = """\
 
 #define mi_attr_noexcept /* in C++ too: what is defined here is C */
 #include "mimalloc.h"
-#include "mimalloc-stats.h"
 """
 
 LANGUAGES = """\
@@ -189,7 +188,7 @@ def renamed(text, names):
             bodies.append(bool({"struct", "union"} & {t.group() for t in tokens[max(0, i - 2):i]}))
         elif word == "}" and bodies:
             bodies.pop()
-        field = tokens[i - 1].group() in (".", "->") or (bodies and bodies[-1] and after in tuple(";,[:)"))
+        field = tokens[i - 1].group() in (".", "->") or tokens[i - 4].group() == "offsetof" or (bodies and bodies[-1] and after in tuple(";,[:)"))
         if word in names and (not field or word in KEYWORDS):
             out += [text[end:match.start()], names[word]]
             end = match.end()
@@ -207,7 +206,7 @@ def exported_where_defined(text):
 
 class Amalgam:
     def __init__(self, paths):
-        self.system, self.seen, self.body = [], set(), []
+        self.system, self.public, self.seen, self.body = set(), set(), set(), []
         owners = {}
         for path in paths:
             for name in own_names(read(path)) | set(MACRO.findall(read(path))):
@@ -229,16 +228,20 @@ class Amalgam:
             include = INCLUDE.match(line)
             if not include:
                 lines.append(line)
+            elif include.group(2).startswith("mimalloc"):
+                self.public.add(include.group(2))
             elif include.group(1) == '"':
                 inner = os.path.join("src", include.group(2))
-                if inner not in self.seen and include.group(2) not in ("mimalloc.h", "mimalloc-stats.h"):
+                if inner not in self.seen:
                     self.add(inner)
             elif include.group(2).startswith("valgrind/"):
                 lines.append(line)
-            elif include.group(2) not in self.system + ["mimalloc.h", "mimalloc-stats.h", "stdatomic.h"]:
-                self.system.append(include.group(2))
+            elif include.group(2) != "stdatomic.h":
+                self.system.add(include.group(2))
         body = re.sub(r"^#define (?:_GNU_SOURCE|static_assert)\b.*\n", "", "\n".join(lines), flags=re.MULTILINE)
         body = renamed(body, names).replace("__attribute__((musttail))", "MI_MUSTTAIL")
+        # What other libraries define is not hidden.
+        body = re.sub(r"^(?!#)(?!.*MI_HIDDEN)(.*)\bMI_WEAK\b", r"\1MI_WEAK MI_EXPORT", body, flags=re.MULTILINE)
         if path.endswith(".c"):
             body = exported_where_defined(body)
             macros = sorted(set(MACRO.findall(body)))
@@ -254,7 +257,8 @@ def write(out):
     version = re.search(r"VERSION ([\d.]+)", read("CMakeLists.txt")).group(1)
     digest = hashlib.sha256("".join(path + "\n" + read(path) for path in sorted(amalgam.seen)).encode()).hexdigest()
     licence = "".join(f" * {line}".rstrip() + "\n" for line in read("LICENSE").rstrip().split("\n"))
-    includes = "".join(f"#include <{name}>\n" for name in sorted(amalgam.system))
+    includes = "".join(f'#include "{name}"\n' for name in sorted(amalgam.public - {"mimalloc.h"}))
+    includes += "".join(f"#include <{name}>\n" for name in sorted(amalgam.system))
     os.makedirs(out, exist_ok=True)
     with open(os.path.join(out, "mimalloc.c"), "w", encoding="utf-8") as file:
         file.write(TOP.format(version=version, digest=digest) + includes + "\n" + LANGUAGES + body + BOTTOM + licence + " */\n")

@@ -24,9 +24,7 @@
 #define MI_NODISCARD __attribute__((warn_unused_result))
 #define MI_ALIGNED(n) __attribute__((aligned(n)))
 #define MI_FORMAT(fmt, args) __attribute__((format(printf, fmt, args)))
-
-// A symbol that something else in the process may define.
-#define MI_WEAK __attribute__((weak, visibility("default")))
+#define MI_WEAK __attribute__((weak))
 
 // A symbol that programs may use; everything else is hidden by the build.
 #define MI_EXPORT __attribute__((visibility("default")))

@@ -177,7 +177,7 @@ typedef struct unwound_t {
 static _Unwind_Reason_Code
 take_frame(struct _Unwind_Context *context, void *arg)
 {
-    unwound_t *to = arg;
+    unwound_t *to = (unwound_t *)arg;
     int exact = 0; // a signal came here: no call
     uintptr_t pc = code_address(get_ip(context, &exact));
     if (pc == 0 || to->count == to->max) {
