@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Makes one C file of the library: amalgamate.py OUT writes OUT/mimalloc.c, and the public headers beside it.
+amalgamate.py --list prints the sources that it is made of.
 
 The files come in the order of cmake/sources.cmake. Headers are inlined where they are first included; those of the
 system stand at the top. A name that two files have for themselves gets its file's name in front, macros of a .c file end
@@ -14,7 +15,7 @@ import shutil
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LISTS = ["MI_SOURCES_COMMON", "MI_SOURCES_LINUX", "MI_SOURCES_GLIBC"]
+LISTS = ["MI_SOURCES_COMMON", "MI_SOURCES_LINUX", "MI_SOURCES_GLIBC", "MI_SOURCES_TRACK"]
 INCLUDE = re.compile(r'^ *# *include +([<"])([^>"]+)[>"].*$')
 # Comments and literals first, so that nothing inside of them is taken for a name.
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|(?P<name>[A-Za-z_]\w*)|->|\S', re.DOTALL)
@@ -35,6 +36,7 @@ TOP = """\
  *   MI_SHARED     1: for a shared library: also the operators new and delete of C++, and what only a loader binds
  *   MI_DEBUG      1: check the library's own assertions; 2: verify whole structures too
  *   MI_SECURE     1: hardened
+ *   MI_TRACK      1: tell Valgrind's memcheck about blocks, 2: AddressSanitizer
  *
  * SHA-256 of the sources: {digest}
  */
@@ -47,7 +49,6 @@ TOP = """\
 #ifndef MI_SHARED
 #define MI_SHARED 0
 #endif
-#define MI_TRACK 0
 #if !defined(MI_TLS_MODEL) && defined(__linux__)
 #include <features.h>
 #ifndef __GLIBC__ /* musl has no room for the quicker model in what is loaded later */
@@ -269,4 +270,7 @@ def write(out):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    write(sys.argv[1])
+    if sys.argv[1] == "--list":
+        print("\n".join(sources()[0]))
+    else:
+        write(sys.argv[1])

@@ -137,7 +137,7 @@ mi__estimate_holes(void)
         atomic_set_relaxed(&site->holes, 0);
     }
     for (sample_t *sample = mi__samples_first(); sample != NULL; sample = sample->next_made) {
-        site_t *site = HINT_GET(sample->of_sampler[SAMPLER_PROFILE]);
+        site_t *site = (site_t *)HINT_GET(sample->of_sampler[SAMPLER_PROFILE]);
         const void *block = atomic_get_relaxed(&sample->stands_for);
         if (site == NULL || block == NULL) {
             continue;

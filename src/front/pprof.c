@@ -193,7 +193,7 @@ put_type(writer_t *to, unsigned field, int type, int unit)
 static void
 put_module(const os_module_t *module, void *arg)
 {
-    writer_t *to = arg;
+    writer_t *to = (writer_t *)arg;
     if (to->modules == MODULES_MAX) {
         return;
     }
@@ -344,7 +344,7 @@ mi__pprof_write(sink_t *sink, const profile_view_t *view)
     }
     bool committed = mi__os_commit(memory, bytes);
     if (committed) {
-        to.seen = memory;
+        to.seen = (uintptr_t *)memory;
         to.ranges = (range_t *)(void *)(to.seen + to.capacity);
         put_all(&to);
     }

@@ -231,7 +231,7 @@ on_alloc(sample_t *sample, size_t requested, double weight)
 static void
 on_free(sample_t *sample)
 {
-    site_t *site = sample->of_sampler[SAMPLER_PROFILE];
+    site_t *site = (site_t *)sample->of_sampler[SAMPLER_PROFILE];
     site_sample_t one = counted(sample);
     uint64_t space = (uint64_t)(sample->weight * (double)sample->requested + 0.5);
     tell(true, sample, space);
@@ -346,7 +346,7 @@ static bool
 write_to_error(const void *bytes, size_t length, void *arg)
 {
     (void)arg;
-    mi__report_write(bytes, length);
+    mi__report_write((const char *)bytes, length);
     return true;
 }
 

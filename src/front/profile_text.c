@@ -40,7 +40,7 @@ add_use(site_use_t *sum, const site_use_t *more)
 static void
 put_mappings(const char *text, size_t length, void *sink)
 {
-    mi__sink_put(sink, text, length);
+    mi__sink_put((sink_t *)sink, text, length);
 }
 
 void

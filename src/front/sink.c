@@ -76,7 +76,7 @@ mi__sink_start(sink_t *sink, sink_write_t *write, void *arg, bool gzip)
 void
 mi__sink_put(sink_t *sink, const void *bytes, size_t length)
 {
-    const char *from = bytes;
+    const char *from = (const char *)bytes;
     while (length > 0) {
         size_t part = size_min(length, SINK_BYTES - sink->length);
         __builtin_memcpy(sink->bytes + sink->length, from, part);

@@ -39,7 +39,7 @@ is_site(const site_t *site, uint64_t hash, const uintptr_t *frames, size_t depth
 static site_t *
 new_site(uint64_t hash, const uintptr_t *frames, size_t depth, uint32_t class)
 {
-    site_t *site = mi__meta_alloc(sizeof *site + depth * sizeof *frames);
+    site_t *site = (site_t *)mi__meta_alloc(sizeof *site + depth * sizeof *frames);
     if (site != NULL) {
         site->hash = hash;
         site->class = class;

@@ -194,7 +194,7 @@ drop(sample_t *sample)
 static sample_t *
 make_record(void)
 {
-    sample_t *sample = mi__meta_alloc(sizeof *sample);
+    sample_t *sample = (sample_t *)mi__meta_alloc(sizeof *sample);
     if (sample == NULL) {
         return NULL;
     }
@@ -267,7 +267,7 @@ mi__samples_make(thread_heap_t *heap, block_t *block, size_t size, unsigned samp
     *zero = sample->placed;
     insert(sample);
     tell(mi__hooks.sample_made, sample);
-    return sampled;
+    return (block_t *)sampled;
 }
 
 void
@@ -289,7 +289,7 @@ end(sample_t *sample)
     if (sample->class == CLASS_COUNT) {
         page_clear_owner_flag(mi__page_of(block), OWNER_SAMPLED);
     } else if (!sample->placed) {
-        give_block(block);
+        give_block((block_t *)block);
     }
     drop(sample);
 }

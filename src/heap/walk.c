@@ -67,7 +67,7 @@ static void
 insert_kept(address_set_t *set)
 {
     for (sample_t *at = mi__samples_first(); at != NULL; at = at->next_made) {
-        block_t *block = atomic_get_relaxed(&at->stands_for);
+        block_t *block = (block_t *)atomic_get_relaxed(&at->stands_for);
         if (block != NULL) {
             insert(block, set);
         }
@@ -305,7 +305,7 @@ visit_samples(const walker_t *walker)
             continue;
         }
         size_t size = mi__page_usable(home, block);
-        walk_page_t told = {block, size, size, 1};
+        walk_page_t told = {(char *)block, size, size, 1};
         if (!walker->each(&told, NULL, walker->arg) ||
             (walker->blocks && !walker->each(&told, block, walker->arg))) {
             return false;

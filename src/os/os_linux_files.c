@@ -41,7 +41,7 @@ bool
 mi__os_write(int fd, const void *bytes, size_t length)
 {
     int saved = errno;
-    const char *from = bytes;
+    const char *from = (const char *)bytes;
     while (length > 0) {
         long done = syscall(SYS_write, fd, from, length);
         if (done <= 0 && errno != EINTR) {
@@ -173,7 +173,7 @@ find_build_id(os_module_t *module, const char *at, size_t size, size_t align)
 static int
 visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    visit_t *to = arg;
+    visit_t *to = (visit_t *)arg;
     (void)size;
     bool is_main = !to->past_main;
     to->past_main = true;
