@@ -1018,6 +1018,24 @@ bool mi_heap_check(const mi_heap_t *heap) mi_attr_noexcept;
 mi_decl_extension mi_decl_nodiscard mi_decl_export
 bool mi_unsafe_heap_page_is_under_utilized(mi_heap_t *heap, void *p, size_t perc_threshold) mi_attr_noexcept;
 
+/* What a page holds, see mi_unsafe_page_info. */
+typedef struct mi_page_info_s {
+    size_t block_size; /* bytes of each block */
+    size_t used;       /* blocks that are live */
+    size_t capacity;   /* blocks that fit */
+    bool serving;      /* the next blocks of this size come from here: moving one gains nothing */
+} mi_page_info_t;
+
+/*
+ * The same in numbers, for programs that decide by themselves (active defragmentation): what `p`'s
+ * page holds. Moving a block gains something when its page does not serve, and is emptier than the
+ * pages of this size are on the whole; redis' rule is used / capacity below their mean. A block
+ * that has a page of its own is one of one. False, and all of `info` zero, when `p` lies in no block
+ * of the library. Unsafe in the same way.
+ */
+mi_decl_extension mi_decl_export
+bool mi_unsafe_page_info(const void *p, mi_page_info_t *info) mi_attr_noexcept;
+
 /* ---- Thread heaps ---------------------------------------------------------------------------- */
 
 /*

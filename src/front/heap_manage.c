@@ -369,14 +369,31 @@ mi_heap_check(const mi_heap_t *heap)
 // ---- Moving blocks together
 
 bool
-mi_unsafe_heap_page_is_under_utilized(mi_heap_t *heap, void *p, size_t perc_threshold)
+mi_unsafe_page_info(const void *p, mi_page_info_t *info)
 {
     page_t *page = mi__page_around(p);
-    if (page == NULL || page->block_size == 0 || page_is_pinned(page) ||
-        samples_are_in(page, page_owner(page)) || mi__heap_of_page(page) != heap_of_public(heap)) {
+    *info = (mi_page_info_t){0};
+    if (page == NULL) {
         return false;
     }
+    if (page->block_size == 0) {
+        info->block_size = page->slices << SLICE_SHIFT;
+        info->used = info->capacity = 1;
+        return true;
+    }
     size_t granted = mi__page_blocks_granted(page);
-    size_t live = granted - size_min(mi__page_blocks_free(page) + mi__remote_count(page), granted);
-    return live * 100 < perc_threshold * page->reserved;
+    info->block_size = page->block_size;
+    info->used = granted - size_min(mi__page_blocks_free(page) + mi__remote_count(page), granted);
+    info->capacity = page->reserved;
+    info->serving = page_is_pinned(page) || samples_are_in(page, page_owner(page));
+    return true;
+}
+
+bool
+mi_unsafe_heap_page_is_under_utilized(mi_heap_t *heap, void *p, size_t perc_threshold)
+{
+    mi_page_info_t info;
+    return mi_unsafe_page_info(p, &info) && info.block_size <= BLOCK_MAX && !info.serving &&
+           mi__heap_of_page(mi__page_around(p)) == heap_of_public(heap) &&
+           info.used * 100 < perc_threshold * info.capacity;
 }

@@ -114,6 +114,39 @@ test_under_utilized_pages(void)
     mi_heap_destroy(heap);
 }
 
+// Blocks of one page share its figures; each free takes one off; inner addresses and large blocks are known.
+static void
+test_page_info(void)
+{
+    enum { COUNT = 400 };
+    static char *blocks[COUNT];
+    mi_page_info_t info, last;
+    size_t serving = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        blocks[i] = mi_malloc(3000);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        EXPECT(mi_unsafe_page_info(blocks[i], &info));
+        EXPECT(info.block_size == mi_usable_size(blocks[i]) && info.used <= info.capacity && info.used > 0);
+        EXPECT(info.capacity * info.block_size <= 65536);
+        serving += info.serving;
+    }
+    EXPECT(serving > 0 && serving <= 65536 / 3000);
+    EXPECT(mi_unsafe_page_info(blocks[100] + 1000, &last) && !last.serving && last.used == last.capacity);
+    mi_free(blocks[101]);
+    EXPECT(mi_unsafe_page_info(blocks[100], &info) && info.used == last.used - 1 && !info.serving);
+    blocks[101] = NULL;
+    for (size_t i = 0; i < COUNT; i++) {
+        mi_free(blocks[i]);
+    }
+    char *large = mi_malloc(1000000);
+    EXPECT(mi_unsafe_page_info(large + 500000, &info));
+    EXPECT(info.used == 1 && info.capacity == 1 && info.block_size >= 1000000 && !info.serving);
+    mi_free(large);
+    EXPECT(!mi_unsafe_page_info(&info, &info) && info.capacity == 0 && info.block_size == 0);
+    EXPECT(!mi_unsafe_page_info(NULL, &info));
+}
+
 static void *
 in_a_pool(void *arg)
 {
@@ -144,6 +177,7 @@ main(void)
     test_regions();
     test_collect_reduce();
     test_under_utilized_pages();
+    test_page_info();
     test_thread_pool();
     return API_DONE();
 }
