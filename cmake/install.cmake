@@ -1,14 +1,18 @@
-# `cmake --install`: libraries and objects in lib/, headers flat in include/, the CMake package, the .pc file.
+# `cmake --install`: libraries and objects in lib/, headers flat in include/, the CMake package, the .pc file. Variants
+# (-secure, -debug) go into the same prefix: what they install has the suffix in its name, or is the same for all.
 include(CMakePackageConfigHelpers)
 
 set(MI_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mimalloc)
 
-install(TARGETS ${MI_INSTALL_TARGETS} EXPORT mimalloc-targets
+install(TARGETS ${MI_INSTALL_TARGETS} EXPORT mimalloc${MI_SUFFIX}-targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES ${MI_HEADERS_PUBLIC} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 if(MI_BUILD_OBJECT)
-  install(FILES ${MI_OBJECT_FILES} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  foreach(object IN LISTS MI_OBJECT_FILES)
+    get_filename_component(name ${object} NAME_WE)
+    install(FILES ${object} DESTINATION ${CMAKE_INSTALL_LIBDIR} RENAME ${name}${MI_SUFFIX}.o)
+  endforeach()
 endif()
 if(MI_BUILD_SHARED)
   # Where gdb looks for what belongs to a library: its folder, below a folder of its own.
@@ -25,10 +29,10 @@ endif()
 install(FILES ${PROJECT_BINARY_DIR}/docs/mimalloc.html DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 install(DIRECTORY ${PROJECT_BINARY_DIR}/docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR} OPTIONAL)
 
-install(EXPORT mimalloc-targets DESTINATION ${MI_CMAKE_DIR})
+install(EXPORT mimalloc${MI_SUFFIX}-targets DESTINATION ${MI_CMAKE_DIR})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/mimalloc-config.cmake.in
   ${PROJECT_BINARY_DIR}/mimalloc-config.cmake INSTALL_DESTINATION ${MI_CMAKE_DIR}
-  NO_SET_AND_CHECK_MACRO)
+  PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/mimalloc-config-version.cmake
   COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/mimalloc-config.cmake ${PROJECT_BINARY_DIR}/mimalloc-config-version.cmake
@@ -45,6 +49,5 @@ if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" AND NOT IS_ABSOLUTE "${CMAKE_INSTAL
   set(MI_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
   set(MI_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
-configure_file(${PROJECT_SOURCE_DIR}/cmake/mimalloc.pc.in ${PROJECT_BINARY_DIR}/mimalloc.pc.gen @ONLY)
-file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/mimalloc${MI_SUFFIX}.pc INPUT ${PROJECT_BINARY_DIR}/mimalloc.pc.gen)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/mimalloc.pc.in ${PROJECT_BINARY_DIR}/mimalloc${MI_SUFFIX}.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/mimalloc${MI_SUFFIX}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
