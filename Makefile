@@ -14,7 +14,7 @@ cmake := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 ctest := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL ctest --output-on-failure --no-tests=error
 libraries := mimalloc mimalloc-static mimalloc-object mimalloc-tool
 
-.PHONY: help build run test tests-long fuzz check docs amalgam format bench bench-quick bench-instructions install clean configure compile
+.PHONY: help build run test tests-long fuzz check docs amalgam release format bench bench-quick bench-instructions install clean configure compile
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,10 @@ docs: ## make the reference of the public interface from its headers: HTML and m
 amalgam: ## make the whole library one file: mimalloc.c and its headers in build/amalgam
 	@tools/install_deps.sh docs
 	@$(PYTHON) tools/amalgamate.py build/amalgam
+
+release: ## make a release of HEAD in build/release: tarballs, sums, bill of materials, notes
+	@tools/install_deps.sh docs
+	@$(PYTHON) tools/release.py build/release
 
 format: ## rewrite the sources in the house's format
 	@tools/install_deps.sh check

@@ -65,6 +65,13 @@ for task in "$@"; do
             need prometheus promtool
             need mandoc mandoc
             need clang clang
+            need abigail-tools abidw
+            need meson meson
+            need ninja-build ninja
+            # Debian's packages.
+            need dpkg-dev dpkg-buildpackage
+            need debhelper dh
+            need lintian lintian
             # The programs that run preloaded.
             need git git
             need perl perl

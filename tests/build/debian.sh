@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# label: long
+# timeout: 1800
+# Debian's packages: built by dpkg-buildpackage, without a word from lintian, installed below a root of their own, used there.
+. "$(dirname "$0")/common.bash"
+for tool in dpkg-buildpackage dh lintian; do
+    command -v "$tool" >/dev/null || skip "no $tool"
+done
+
+version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$SOURCE_DIR/packaging/debian/changelog")
+tree=$scratch/mimalloc-${version%-*}
+mkdir "$tree"
+cp -r "$SOURCE_DIR"/{CMakeLists.txt,LICENSE,README.md,CHANGELOG.md,cmake,include,src,tools,docs} "$tree"
+tar -C "$scratch" -czf "$scratch/mimalloc_${version%-*}.orig.tar.gz" "${tree##*/}"
+cp -r "$SOURCE_DIR/packaging/debian" "$tree/debian"
+cd "$tree"
+if ! env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b >"$scratch/log" 2>&1; then
+    tail -n 40 "$scratch/log"
+    exit 1
+fi
+cd "$scratch"
+lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs ./*.changes
+echo "lintian is silent: $(ls ./*.deb)"
+
+mkdir -p root/var/lib/dpkg/info root/var/lib/dpkg/updates root/var/lib/dpkg/triggers
+: >root/var/lib/dpkg/status
+dpkg --root="$scratch/root" --force-depends --force-script-chrootless --force-not-root --log=/dev/null \
+    -i ./libmimalloc3_*.deb ./libmimalloc-dev_*.deb >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
+lib=$(dirname "$(find root/usr/lib -name libmimalloc.so.3)")
+# As a program there would find it: by its bare name.
+LD_LIBRARY_PATH=$PWD/$lib LD_PRELOAD=libmimalloc.so.3 MIMALLOC_VERBOSE=1 env true 2>&1 | grep "mimalloc: active"
+cc -o user "$scratch/probe.c" $(PKG_CONFIG_SYSROOT_DIR=$PWD/root PKG_CONFIG_PATH=$PWD/$lib/pkgconfig \
+    pkg-config --define-prefix --cflags --libs mimalloc) -Wl,-rpath,"$PWD/$lib"
+try "pkg-config of libmimalloc-dev" ./user
+cc -o user "$scratch/probe.c" -Iroot/usr/include "$lib/mimalloc.o" -pthread -ldl
+try "mimalloc.o of libmimalloc-dev" ./user
