@@ -94,7 +94,7 @@ static bool
 reserve_little(region_t *region, size_t bytes)
 {
     size_t header = mi__region_header_bytes(CHUNK_SLICES);
-    char *start = mi__os_reserve(header + bytes, SLICE_SIZE);
+    char *start = (char *)mi__os_reserve(header + bytes, SLICE_SIZE);
     if (start == NULL) {
         return false;
     }
