@@ -49,6 +49,9 @@ TOP = """\
 #ifndef MI_SHARED
 #define MI_SHARED 0
 #endif
+#ifndef MI_SECURE
+#define MI_SECURE 0
+#endif
 #if !defined(MI_TLS_MODEL) && defined(__linux__)
 #include <features.h>
 #ifndef __GLIBC__ /* musl has no room for the quicker model in what is loaded later */
@@ -166,10 +169,12 @@ def declared(tokens):
             flat.append(token)
         elif depth == 1 and kind == "enum" and word.match(token) and tokens[i - 1] in "{,":
             names.add(token)
-    for i, token in enumerate(flat[:-1]):
-        if token in ("struct", "union", "enum") and word.match(flat[i + 1]):
+    for i, token in enumerate(flat[:-2]):
+        if token in ("struct", "union", "enum") and word.match(flat[i + 1]) and flat[i + 2] == "{":
             names.add(flat[i + 1])
-    if flat and flat[0] == "typedef":
+    if flat[:1] == ["typedef"] and flat[1] in ("struct", "union", "enum") and "{" not in flat:
+        pass  # what it names stands elsewhere
+    elif flat and flat[0] == "typedef":
         names |= {t for t in flat[-2:] if word.match(t)}
     elif "static" in flat:
         before = flat[:flat.index("=")] if "=" in flat else flat
@@ -208,11 +213,11 @@ def exported_where_defined(text):
 class Amalgam:
     def __init__(self, paths):
         self.system, self.public, self.seen, self.body = set(), set(), set(), []
-        owners = {}
-        for path in paths:
-            for name in own_names(read(path)) | set(MACRO.findall(read(path))):
-                owners.setdefault(name, []).append(path)
-        self.shared = {name for name, files in owners.items() if len(files) > 1 and name != "_GNU_SOURCE"}
+        headers = [os.path.relpath(os.path.join(folder, name), ROOT) for folder, _, names in os.walk(os.path.join(ROOT, "src"))
+                   for name in names if name.endswith(".h")]
+        self.own = {path: own_names(read(path)) | set(MACRO.findall(read(path))) - {"_GNU_SOURCE"} for path in paths + headers}
+        owned = [name for names in self.own.values() for name in names]
+        self.shared = {name for name in owned if owned.count(name) > 1}
         for path in paths:
             self.add(path)
 
@@ -223,7 +228,7 @@ class Amalgam:
         stem = re.sub(r"\W", "_", os.path.basename(path)[:-2])
         names = {word: word + "_" for word in KEYWORDS}
         if path.endswith(".c"):
-            names.update({name: f"{stem}_{name}" for name in self.shared})
+            names.update({name: f"{stem}_{name}" for name in self.shared & self.own[path]})
         lines = []
         for line in text.split("\n"):
             include = INCLUDE.match(line)

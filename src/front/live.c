@@ -127,8 +127,8 @@ refresh(mi_live_t *page)
     HINT_SET(page->updates, page->updates + 1);
     // release: the odd number goes before the figures; pairs with the reader's second look at it.
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    const uint64_t *from = (const void *)&figures;
-    uint64_t *to = (void *)&page->figures;
+    const uint64_t *from = (const uint64_t *)(const void *)&figures;
+    uint64_t *to = (uint64_t *)(void *)&page->figures;
     for (size_t i = 0; i < sizeof figures / sizeof *from; i++) {
         HINT_SET(to[i], from[i]);
     }
@@ -150,7 +150,7 @@ share(void)
     text_t path;
     text_init(&path);
     mi__format(&path, "/dev/shm/mimalloc.%ld", mi__os_process_id());
-    mi_live_t *page = mi__os_share(path.chars, align_up(sizeof *page, mi__os_page_size()));
+    mi_live_t *page = (mi_live_t *)mi__os_share(path.chars, align_up(sizeof *page, mi__os_page_size()));
     if (page == NULL) {
         mi__warning("%s cannot be made: the live page stays in the process\n", path.chars);
         return;
@@ -185,7 +185,7 @@ typedef struct metrics_file_t {
 static void
 write_piece(const char *text, void *arg)
 {
-    metrics_file_t *to = arg;
+    metrics_file_t *to = (metrics_file_t *)arg;
     to->whole = to->whole && mi__os_write(to->file, text, __builtin_strlen(text));
 }
 
