@@ -51,9 +51,11 @@ typedef struct mi_descriptor_s {
     uint32_t owner_full;       /* full, */
     uint32_t owner_singleton;  /* one block, no owner; */
     uint32_t owner_flags;      /* all flags: without them the word is a thread heap */
-    uint32_t list_flags;       /* flags in page_thread_free: without them it is the first block */
-    uint32_t page_pinned;      /* flag in page_flags: the page serves its class */
-    uint32_t holes_max;        /* bits of page_holes */
+    uint32_t remote_first; /* where 16 bits of page_thread_free begin: the first block, by its distance … */
+    uint32_t remote_count; /* … and how many blocks there are, none where that is 0 */
+    uint32_t granule_shift; /* … from page_start, in units of 1 << granule_shift bytes */
+    uint32_t page_pinned;   /* flag in page_flags: the page serves its class */
+    uint32_t holes_max;     /* bits of page_holes */
 
     /* Offsets in a region: pointers, counts of slices (size_t), and bool */
     uint32_t region_base;        /* address of slice 0 */
@@ -75,7 +77,7 @@ typedef struct mi_descriptor_s {
     uint32_t page_owner;       /* word: 0 where no page begins or goes on */
     uint32_t page_free;        /* pointers to first blocks: what the owner allocates from, */
     uint32_t page_local_free;  /* what it has freed, */
-    uint32_t page_thread_free; /* what others have freed, with flags */
+    uint32_t page_thread_free; /* u64: what others have freed, see remote_first */
     uint32_t page_used;        /* u32: blocks granted and not back, plus one while pinned */
     uint32_t page_capacity;    /* u32: blocks threaded so far, but for those in holes */
     uint32_t page_reserved;    /* u32: blocks that fit */

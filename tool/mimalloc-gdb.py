@@ -16,8 +16,8 @@ except ImportError:
 
 ADDRESSES = "self regions region_count thread_heaps heaps subprocs main_subproc live".split()
 NUMBERS = """
-    slice_shift descriptor_shift class_count owner_redirect owner_full owner_singleton owner_flags list_flags page_pinned
-    holes_max region_base region_descriptors region_chunks region_slices region_committed region_reserved region_given
+    slice_shift descriptor_shift class_count owner_redirect owner_full owner_singleton owner_flags remote_first
+    remote_count granule_shift page_pinned holes_max region_base region_descriptors region_chunks region_slices region_committed region_reserved region_given
     chunk_bytes chunk_used chunk_dirty chunk_aged chunk_moved page_owner page_free page_local_free page_thread_free
     page_used page_capacity page_reserved page_holed page_block_size page_class page_flags page_start page_slices
     page_holder page_holes block_next thread_heap_state thread_heap_thread thread_heap_heap thread_heap_main
@@ -96,7 +96,9 @@ class Page:
         self.serves = bool(number("flags", "H") & layout["page_pinned"]) and not self.is_singleton
         self.free = number("free", word)
         self.local_free = number("local_free", word)
-        self.thread_free = number("thread_free", word) & ~layout["list_flags"]
+        remote = number("thread_free", "Q")
+        place = remote >> layout["remote_first"] & 0xffff
+        self.thread_free = self.start + (place << layout["granule_shift"]) if remote >> layout["remote_count"] else 0
         words = (layout["holes_max"] + 63) // 64
         self.holes = sum(w << 64 * i for i, w in enumerate(
             struct.unpack_from(f"<{words}Q", bytes_, layout["page_holes"])))

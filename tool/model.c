@@ -195,14 +195,11 @@ count_live(model_t *model, page_model_t *page, const unsigned char *bytes)
     bool pinned = (half_in(bytes, layout->page_flags) & layout->page_pinned) != 0;
     uint32_t granted = used > pinned ? used - pinned : 0;
     uint64_t first = word_in(bytes, layout->page_free);
-    uint64_t remote = word_in(bytes, layout->page_thread_free) & ~(uint64_t)layout->list_flags;
+    uint32_t coming = (uint32_t)(word_in(bytes, layout->page_thread_free) >> layout->remote_count);
     uint64_t span = (uint64_t)page->slices << layout->slice_shift;
     uint32_t waiting = 0;
-    uint32_t coming = 0;
-    if ((first != 0 || remote != 0) && span <= sizeof memory &&
-        target_read(model->target, page->start, memory, span)) {
+    if (first != 0 && span <= sizeof memory && target_read(model->target, page->start, memory, span)) {
         waiting = list_length(model, page, memory, span, first);
-        coming = list_length(model, page, memory, span, remote);
     }
     // What is still on `free` was granted, but nobody has it yet.
     uint64_t *allocated = &model->classes[page->size_class].allocated;

@@ -33,7 +33,9 @@ const mi_descriptor_t mi_descriptor = {
     .owner_full = OWNER_FULL,
     .owner_singleton = OWNER_SINGLETON,
     .owner_flags = OWNER_FLAGS,
-    .list_flags = GRANULE - 1,
+    .remote_first = REMOTE_FIRST_SHIFT,
+    .remote_count = REMOTE_COUNT_SHIFT,
+    .granule_shift = GRANULE_SHIFT,
     .page_pinned = PAGE_PINNED,
     .holes_max = HOLES_MAX,
 
@@ -95,8 +97,9 @@ const mi_descriptor_t mi_descriptor = {
     .owner_sampled = OWNER_SAMPLED,
 };
 
-_Static_assert(sizeof(((page_t *)0)->used) == 4 && sizeof(((page_t *)0)->class) == 2 &&
-                   sizeof(((thread_heap_t *)0)->granted[0]) == 8 && sizeof(bool) == 1,
+_Static_assert(sizeof(((page_t *)0)->used) == 4 && sizeof(((page_t *)0)->thread_free) == 8 &&
+                   sizeof(((page_t *)0)->class) == 2 && sizeof(((thread_heap_t *)0)->granted[0]) == 8 &&
+                   sizeof(bool) == 1,
                "fields have the widths that mimalloc-descriptor.h tells");
 _Static_assert(HEAP_LIVE == 0 && HEAP_ORPHAN == 1 && HEAP_CLAIMED == 2 && HEAP_DEAD == 3 && HEAP_VACANT == 4,
                "states have the numbers that mimalloc-descriptor.h tells");

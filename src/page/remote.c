@@ -25,9 +25,9 @@
 enum {
     LISTED = 1,
     // Where the fields of the word start, 16 bits each: blocks in units of GRANULE, and their number.
-    AT_FIRST = 16,
+    AT_FIRST = REMOTE_FIRST_SHIFT,
     AT_LAST = 32,
-    AT_COUNT = 48,
+    AT_COUNT = REMOTE_COUNT_SHIFT,
     FIELD_MAX = 0xFFFF,
 };
 

@@ -17,6 +17,10 @@
 
 #include "page/page.h"
 
+// Where in page_t.thread_free the first block and the number of blocks stand, for tools that read them from
+// outside (front/descriptor.c).
+enum { REMOTE_FIRST_SHIFT = 16, REMOTE_COUNT_SHIFT = 48 };
+
 // What layer `heap` embeds, at the address that the owner word of pages names.
 typedef struct owner_t {
     _Atomic(page_t *) pending; // [atomic: any thread] pages with blocks on thread_free
