@@ -123,7 +123,7 @@ test_page_info(void)
     mi_page_info_t info, last;
     size_t serving = 0;
     for (size_t i = 0; i < COUNT; i++) {
-        blocks[i] = mi_malloc(3000);
+        blocks[i] = (char *)mi_malloc(3000);
     }
     for (size_t i = 0; i < COUNT; i++) {
         EXPECT(mi_unsafe_page_info(blocks[i], &info));
@@ -139,7 +139,7 @@ test_page_info(void)
     for (size_t i = 0; i < COUNT; i++) {
         mi_free(blocks[i]);
     }
-    char *large = mi_malloc(1000000);
+    char *large = (char *)mi_malloc(1000000);
     EXPECT(mi_unsafe_page_info(large + 500000, &info));
     EXPECT(info.used == 1 && info.capacity == 1 && info.block_size >= 1000000 && !info.serving);
     mi_free(large);
