@@ -22,9 +22,17 @@ golden=$SOURCE_DIR/tests/golden/abi.xml
 if [ -n "${UPDATE:-}" ]; then
     cp now.xml "$golden"
 fi
+# What tools read from outside has a version of its own; new options come before the end of their list.
+cat >suppressed <<'END'
+[suppress_variable]
+  name = mi_descriptor
+[suppress_type]
+  type_kind = enum
+  changed_enumerators = _mi_option_last, _mi_option_ours_last
+END
 # Additions are fine: bit 4 of the status says "changed", bit 8 "incompatible".
 status=0
-abidiff --no-added-syms "$golden" now.xml >report || status=$?
+abidiff --no-added-syms --suppressions suppressed "$golden" now.xml >report || status=$?
 if [ $((status & 9)) != 0 ] || { [ $((status & 4)) != 0 ] && grep -qE '\[C\]|\[D\]|Removed' report; }; then
     cat report
     exit 1

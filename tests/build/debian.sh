@@ -11,7 +11,7 @@ done
 version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$SOURCE_DIR/packaging/debian/changelog")
 tree=$scratch/mimalloc-${version%-*}
 mkdir "$tree"
-cp -r "$SOURCE_DIR"/{CMakeLists.txt,LICENSE,README.md,CHANGELOG.md,cmake,include,src,tools,docs} "$tree"
+cp -r "$SOURCE_DIR"/{CMakeLists.txt,LICENSE,README.md,CHANGELOG.md,cmake,include,src,tool,tools,docs} "$tree"
 tar -C "$scratch" -czf "$scratch/mimalloc_${version%-*}.orig.tar.gz" "${tree##*/}"
 cp -r "$SOURCE_DIR/packaging/debian" "$tree/debian"
 cd "$tree"

@@ -49,7 +49,7 @@ done
 mkdir -p "$scratch/a longer way to"
 copy="$scratch/a longer way to/the tree"
 mkdir "$copy"
-cp -r "$SOURCE_DIR"/{src,include,cmake,CMakeLists.txt,LICENSE} "$copy"
+cp -r "$SOURCE_DIR"/{src,include,cmake,tool,tools,CMakeLists.txt,LICENSE} "$copy"
 find "$copy" -exec touch -h -d 2001-02-03 {} +
 sed -n 's/^\(CMAKE_\(BUILD_TYPE\|C_FLAGS\|C_COMPILER\|CXX_COMPILER\|C_COMPILER_LAUNCHER\):[A-Z]*=.*\)$/-D\1/p' \
     "$BUILD_DIR/CMakeCache.txt" >"$scratch/settings"
