@@ -26,12 +26,13 @@ echo "lintian is silent: $(ls ./*.deb)"
 mkdir -p root/var/lib/dpkg/info root/var/lib/dpkg/updates root/var/lib/dpkg/triggers
 : >root/var/lib/dpkg/status
 dpkg --root="$scratch/root" --force-depends --force-script-chrootless --force-not-root --log=/dev/null \
-    -i ./libmimalloc3_*.deb ./libmimalloc-dev_*.deb >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
+    -i ./libmimalloc3_*.deb ./libmimalloc-dev_*.deb ./mimalloc_*.deb >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 lib=$(dirname "$(find root/usr/lib -name libmimalloc.so.3)")
 # As a program there would find it: by its bare name.
 LD_LIBRARY_PATH=$PWD/$lib LD_PRELOAD=libmimalloc.so.3 MIMALLOC_VERBOSE=1 env true 2>&1 | grep "mimalloc: active"
-cc -o user "$scratch/probe.c" $(PKG_CONFIG_SYSROOT_DIR=$PWD/root PKG_CONFIG_PATH=$PWD/$lib/pkgconfig \
-    pkg-config --define-prefix --cflags --libs mimalloc) -Wl,-rpath,"$PWD/$lib"
+cc -o user "$scratch/probe.c" $(PKG_CONFIG_PATH=$PWD/$lib/pkgconfig pkg-config --cflags --libs mimalloc) -Wl,-rpath,"$PWD/$lib"
 try "pkg-config of libmimalloc-dev" ./user
+ldd ./user | grep -qF "$PWD/$lib/libmimalloc.so.3" || { echo "that was another mimalloc"; exit 1; }
+root/usr/bin/mimalloc --help >"$scratch/log" || { cat "$scratch/log"; exit 1; }
 cc -o user "$scratch/probe.c" -Iroot/usr/include "$lib/mimalloc.o" -pthread -ldl
 try "mimalloc.o of libmimalloc-dev" ./user
