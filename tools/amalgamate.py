@@ -240,7 +240,7 @@ class Amalgam:
                 inner = os.path.join("src", include.group(2))
                 if inner not in self.seen:
                     self.add(inner)
-            elif include.group(2).startswith("valgrind/"):
+            elif include.group(2).startswith(("valgrind/", "sys/sdt.h")):  # not everywhere
                 lines.append(line)
             elif include.group(2) != "stdatomic.h":
                 self.system.add(include.group(2))
@@ -265,6 +265,8 @@ def write(out):
     licence = "".join(f" * {line}".rstrip() + "\n" for line in read("LICENSE").rstrip().split("\n"))
     includes = "".join(f'#include "{name}"\n' for name in sorted(amalgam.public - {"mimalloc.h"}))
     includes += "".join(f"#include <{name}>\n" for name in sorted(amalgam.system))
+    # Not everywhere, and with templates in C++: before what has C's linkage.
+    includes += "#if __has_include(<sys/sdt.h>)\n#include <sys/sdt.h>\n#endif\n"
     os.makedirs(out, exist_ok=True)
     with open(os.path.join(out, "mimalloc.c"), "w", encoding="utf-8") as file:
         file.write(TOP.format(version=version, digest=digest) + includes + "\n" + LANGUAGES + body + BOTTOM + licence + " */\n")
