@@ -10,7 +10,6 @@
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "alloc/sampled.h"
-#include "arena/purge.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/hooks.h"
@@ -53,7 +52,6 @@ free_singleton(page_t *page, void *p, uintptr_t word)
     } else {
         mi__heap_unlist_singleton(page);
         mi__thread_heap_return_singleton(mi__thread_heap->main, page);
-        (void)mi__purge_tend();
     }
 }
 
@@ -75,7 +73,6 @@ free_plain(thread_heap_t *owner, page_t *page, void *block)
     } else if (page_push_local(page, block)) {
         mi__thread_heap_page_empty(owner, page);
     }
-    (void)mi__purge_tend();
 }
 
 static void
@@ -159,7 +156,6 @@ mi__free_emptied(page_t *page)
     if (heap->emptied == GOING_DOWN && heap == heap->main) {
         mi__thread_heap_collect(heap);
     }
-    (void)mi__purge_tend();
 }
 
 void
@@ -190,7 +186,10 @@ is_as_said(const void *p, size_t size, size_t align)
 void
 mi__free_sized(void *p, size_t size, size_t align)
 {
-    if (!track_on() && p != NULL && unlikely(!is_as_said(p, size, align))) {
+    if (p == NULL) {
+        return;
+    }
+    if (!track_on() && unlikely(!is_as_said(p, size, align))) {
         mi__hooks.misuse(MISUSE_SIZE_MISMATCH, "free", p);
         return;
     }

@@ -5,12 +5,16 @@
 //   | #  | helper | meaning         | leaves by                                            | order   | pairs with |
 //   | H1 | NONE   | there is none   | → H2 start (any thread that finds one wanted)        | acquire | Q1         |
 //   | H2 | RUNS   | it runs, or is  | → H1 done (the helper: no deadline stands, nothing   | seq_cst | Q2         |
-//   |    |        | being started   |   is watched), Q1; then it looks again, and takes    |         |            |
-//   |    |        |                 |   the step to H2 itself                              |         |            |
+//   |    |        | being started   |   is watched, little is held), Q1; then it looks     |         |            |
+//   |    |        |                 |   again, and takes the step to H2 itself             |         |            |
+//   |    |        |                 | → H3 rest (the helper: no deadline stands, but much  | seq_cst | Q2         |
+//   |    |        |                 |   is held that may be freed), Q3; then it looks again|         |            |
 //   |    |        |                 | → H1 fork, in the child; → H1 when none can be had   |         |            |
+//   | H3 | RESTS  | it sleeps until | → H2 wake (who sets a deadline, or the helper)       | relaxed |            |
+//   |    |        | it is woken     | → H1 fork, in the child                              |         |            |
 // Setting a deadline and ending race: a releaser sets the deadline and then looks for a helper (Q2); the
-// helper sets NONE and then looks for a deadline (Q1). Both have a sequentially consistent fence between
-// the two, so that one of them sees the other.
+// helper sets NONE or RESTS and then looks for a deadline (Q1, Q3). Both have a sequentially consistent
+// fence between the two, so that one of them sees the other.
 //
 // Owns:        see purge.h
 // Threads:     see purge.h
@@ -31,8 +35,9 @@ enum {
     REGRET_MS = 1000,               // what is needed again so soon would better have stayed
     CREDIT_MS = 10 * 1000,          // so long it may stay
     RETRY_MS = 10 * 1000,           // when no thread can be had
+    REST_BYTES = 4 * 1024 * 1024,   // who holds so much has a helper before it is freed
 };
-enum { NONE, RUNS };
+enum { NONE, RUNS, RESTS };
 
 _Atomic(bool) mi__purge_wanted;
 
@@ -59,11 +64,14 @@ static void
 set_deadline(long in_ms)
 {
     atomic_set_relaxed(&deadline_ms, mi__os_clock_ms() + in_ms);
-    // Q2: pairs with Q1 in helper_main.
+    // Q2: pairs with Q1 in helper_main and Q3 in rest.
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_get_relaxed(&helper) == NONE) {
+    uint32_t state = atomic_get_relaxed(&helper);
+    if (state == NONE) {
         // release: the deadline; pairs with the acquire in mi__purge_start_helper.
         atomic_set_release(&mi__purge_wanted, true);
+    } else if (state == RESTS && atomic_cas_strong_relaxed(&helper, &state, RUNS)) {
+        mi__os_wake(&helper);
     }
 }
 
@@ -233,27 +241,6 @@ become_helper(void)
     return atomic_cas_strong_acquire(&helper, &none, RUNS);
 }
 
-static void
-helper_main(void)
-{
-    do {
-        int64_t deadline = atomic_get_relaxed(&deadline_ms);
-        while (deadline != 0 || mi__watch_is_on()) {
-            // A deadline that is set meanwhile wakes nobody, and is two ticks ahead at least.
-            int64_t left_ms = deadline == 0 ? 2 * tick_ms() : deadline - mi__os_clock_ms();
-            // The clock is coarse: a little later, so that the tick is due then.
-            mi__watch_wait(left_ms < 0 ? 1 : left_ms + 1);
-            (void)mi__purge_poll(false);
-            mi__watch_poll();
-            deadline = atomic_get_relaxed(&deadline_ms);
-        }
-        mi__watch_end();
-        // Q1, seq_cst: pairs with Q2 in set_deadline, and with the acquire in become_helper.
-        atomic_store_explicit(&helper, NONE, memory_order_seq_cst);
-        atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in set_deadline
-    } while (atomic_get_relaxed(&deadline_ms) != 0 && become_helper());
-}
-
 static bool
 may_have_helper(void)
 {
@@ -261,10 +248,66 @@ may_have_helper(void)
     return mode == PURGE_THREAD_ALWAYS || (mode == PURGE_THREAD_AUTO && !mi__os_is_single_threaded());
 }
 
+// In use or free: what has just been released is still backed, and keeps the helper from ending before the
+// deadline for it is set.
+static bool
+much_is_held(void)
+{
+    slices_held_t held = mi__slices_held();
+    return held.used_bytes + held.free_bytes >= REST_BYTES && conf_get(purge_delay_ms) > 0;
+}
+
+// Sleeps until something is to be purged; false when the helper had better end.
+static bool
+rest(void)
+{
+    if (!much_is_held() || !may_have_helper()) {
+        return false;
+    }
+    // Q3, seq_cst: pairs with Q2 in set_deadline.
+    atomic_store_explicit(&helper, RESTS, memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in set_deadline
+    while (atomic_get_relaxed(&deadline_ms) == 0 && atomic_get_relaxed(&helper) == RESTS) {
+        mi__os_wait(&helper, RESTS);
+    }
+    uint32_t rests = RESTS;
+    (void)atomic_cas_strong_relaxed(&helper, &rests, RUNS);
+    return true;
+}
+
+static void
+purge_while_due(void)
+{
+    int64_t deadline = atomic_get_relaxed(&deadline_ms);
+    while (deadline != 0 || mi__watch_is_on()) {
+        // A deadline that is set meanwhile wakes nobody, and is two ticks ahead at least.
+        int64_t left_ms = deadline == 0 ? 2 * tick_ms() : deadline - mi__os_clock_ms();
+        // The clock is coarse: a little later, so that the tick is due then.
+        mi__watch_wait(left_ms < 0 ? 1 : left_ms + 1);
+        (void)mi__purge_poll(false);
+        mi__watch_poll();
+        deadline = atomic_get_relaxed(&deadline_ms);
+    }
+}
+
+static void
+helper_main(void)
+{
+    do {
+        do {
+            purge_while_due();
+        } while (rest());
+        mi__watch_end();
+        // Q1, seq_cst: pairs with Q2 in set_deadline, and with the acquire in become_helper.
+        atomic_store_explicit(&helper, NONE, memory_order_seq_cst);
+        atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in set_deadline
+    } while (atomic_get_relaxed(&deadline_ms) != 0 && become_helper());
+}
+
 void
 mi__purge_want_helper(void)
 {
-    if (atomic_get_relaxed(&helper) == NONE) {
+    if (atomic_get_relaxed(&helper) == NONE && (mi__watch_is_on() || much_is_held())) {
         atomic_set_relaxed(&mi__purge_wanted, true);
     }
 }
@@ -277,7 +320,7 @@ mi__purge_start_helper(void)
         return;
     }
     bool to_purge = atomic_get_relaxed(&deadline_ms) != 0 && conf_get(purge_delay_ms) > 0;
-    if ((!to_purge && !mi__watch_is_on()) || !may_have_helper()) {
+    if ((!to_purge && !mi__watch_is_on() && !much_is_held()) || !may_have_helper()) {
         return;
     }
     int64_t now_ms = mi__os_clock_ms();

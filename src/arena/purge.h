@@ -5,15 +5,18 @@
 // `purge_delay_ms` apart, each give back their part of what is still marked and was not used since, so
 // that memory decays and does not go all at once; the last one marks anew. Memory that stays free goes
 // back within two delays. Ticks come with polls on slow paths, and from a helper thread that exists only
-// while something is to be purged, and only where the process has several threads (or an option says
-// otherwise).
+// while something is to be purged or may be before long, for 4 MiB or more are in use, and only where the
+// process has several threads (or an option says otherwise). A malloc starts it; a free wakes it.
 // By size: what is free and not given back is at most a floor and a share of what is in use; a release
 // that exceeds that gives back the rest itself.
 //
 // Owns:        the deadline, the helper thread, the count of bytes returned
 // Threads:     any; one thread purges at a time, others go on
 // Invariants:  U1 while free slices are dirty, a deadline stands (delays of −1 apart)
-//              U2 at most one helper thread; none while nothing is to be purged, one delay apart
+//              U2 at most one helper thread; none while nothing is to be purged and little is held, one
+//                 delay apart
+//              U3 no free starts a thread: libc calls free with locks that starting one takes (glibc, when
+//                 it drops the stacks of ended threads)
 // Not here:    how slices are purged → arena/slices.c
 #ifndef MI_ARENA_PURGE_H
 #define MI_ARENA_PURGE_H
@@ -55,12 +58,12 @@ void mi__purge_delay_changed(void);
 // when nothing is to do.
 size_t mi__purge_poll(bool force);
 
-// Starts the helper thread when one is wanted. Starting a thread allocates: to be called where the
-// caller is done with its own structures, at the end of a free or the start of a malloc.
+// Starts the helper thread when one is wanted. Starting a thread allocates: to be called at the start of
+// a malloc.
 extern MI_HIDDEN _Atomic(bool) mi__purge_wanted; // [hint: may be stale]
 void mi__purge_start_helper(void);
 
-// Wants one, unless there is one.
+// Wants one where much is held, or memory is watched, unless there is one.
 void mi__purge_want_helper(void);
 
 // True when it may have allocated.

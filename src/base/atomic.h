@@ -42,6 +42,9 @@
 #define atomic_cas_weak_acq_rel(p, expected, desired)                                                        \
     atomic_compare_exchange_weak_explicit((p), (expected), (desired), memory_order_acq_rel,                  \
                                           memory_order_acquire)
+#define atomic_cas_strong_relaxed(p, expected, desired)                                                      \
+    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_relaxed,                \
+                                            memory_order_relaxed)
 #define atomic_cas_strong_acquire(p, expected, desired)                                                      \
     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acquire,                \
                                             memory_order_relaxed)

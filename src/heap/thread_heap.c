@@ -458,6 +458,7 @@ rare_work(thread_heap_t *main)
     }
     (void)mi__purge_poll(false);
     mi__watch_poll();
+    mi__purge_want_helper();
     (void)mi__purge_tend();
     thread_heap_look_for_wish(main);
     mi__limit_tell();

@@ -14,12 +14,15 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -111,6 +114,22 @@ mi__os_sleep_ms(int64_t ms)
     int saved = errno;
     struct timespec time = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
     clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+    errno = saved;
+}
+
+void
+mi__os_wait(_Atomic(uint32_t) *word, uint32_t value)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    errno = saved;
+}
+
+void
+mi__os_wake(_Atomic(uint32_t) *word)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     errno = saved;
 }
 

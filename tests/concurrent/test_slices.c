@@ -102,6 +102,28 @@ mi__os_sleep_ms(int64_t ms)
     slept_ms = (char *)slept_ms + ms;
 }
 
+// As the system does it: who changes the word and does not wake finds the sleeper asleep for ever.
+static _Atomic(uint32_t) woken;
+
+void
+mi__os_wait(_Atomic(uint32_t) *word, uint32_t value)
+{
+    uint32_t seen = atomic_fetch_add_explicit(&woken, 0, memory_order_acquire);
+    if (atomic_load_explicit(word, memory_order_relaxed) != value) {
+        return;
+    }
+    while (atomic_load_explicit(&woken, memory_order_relaxed) == seen) {
+        explore_wait();
+    }
+}
+
+void
+mi__os_wake(_Atomic(uint32_t) *word)
+{
+    (void)word;
+    atomic_fetch_add_explicit(&woken, 1, memory_order_release);
+}
+
 bool
 mi__os_is_single_threaded(void)
 {
@@ -114,6 +136,18 @@ mi__os_start_helper(void (*body)(void))
     explore_expect(helper_body == NULL, "U2: at most one helper thread");
     helper_body = body;
     return true;
+}
+
+// In place of the library's, which counts past the explorer: the bits themselves, looked at in the same way.
+__attribute__((no_sanitize("thread"))) slices_held_t
+mi__slices_held(void)
+{
+    size_t backed = 0;
+    for (unsigned i = 0; i < CHUNKS; i++) {
+        const volatile uint64_t *bits = (const volatile uint64_t *)&region->chunks[i].dirty;
+        backed += (size_t)__builtin_popcountll(*bits & ~out_of_bounds[i]);
+    }
+    return (slices_held_t){.free_bytes = backed << SLICE_SHIFT};
 }
 
 // ---- what the threads do ----------------------------------------------------------------------------------
@@ -576,6 +610,19 @@ two_held_helper_starts(void)
     explore_expect(helper_body != NULL, "a helper is started");
 }
 
+// So much is held that the helper rests when it has purged: until what is held is released.
+static void
+much_held_helper_starts(void)
+{
+    helper_body = NULL;
+    explore_private(&slept_ms);
+    set_up(64);
+    claim(0, 64);
+    claim(1, 1);
+    release_and_tend(1);
+    explore_expect(helper_body != NULL, "a helper is started");
+}
+
 static void
 two_held_no_helper(void)
 {
@@ -584,6 +631,17 @@ two_held_no_helper(void)
     set_up(2);
     claim(0, 1);
     claim(1, 1);
+}
+
+// When the helper has ended everything has been given back. One may be wanted nevertheless: it purged what
+// was released before there was a deadline for it.
+static void
+check_rested(void)
+{
+    check();
+    size_t free_bytes, dirty_bytes;
+    mi__slices_count(&free_bytes, &dirty_bytes);
+    explore_expect(dirty_bytes == 0, "U1: while free slices are dirty, there is a helper");
 }
 
 // When the last helper has ended, everything has been given back, with no other call.
@@ -697,6 +755,7 @@ static const scenario_t scenarios[] = {
      0,
      0},
     {"helper; release", two_held_helper_starts, {run_helper, release_tend_0}, check_helper, 0, 0},
+    {"helper that rests; release", much_held_helper_starts, {run_helper, release_0}, check_rested, 0, 0},
     {"release; release; a helper is started",
      two_held_no_helper,
      {release_tend_0, release_tend_1},

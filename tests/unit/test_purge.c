@@ -274,6 +274,35 @@ a_helper_purges_and_goes(void)
     check_equal(status, 0);
 }
 
+// Who holds much has a helper before it is freed: it sleeps, a release wakes it, and with the last of the
+// memory it goes.
+static void
+a_helper_rests_while_much_is_held(void)
+{
+    start(20);
+    mi__conf.purge_thread = PURGE_THREAD_ALWAYS;
+    slice_run_t few = claim(10);
+    mi__purge_want_helper();
+    check(!mi__purge_tend());
+    slice_run_t many = claim(100);
+    mi__purge_want_helper();
+    check(mi__purge_tend());
+    check_equal(threads_now(), 2);
+    usleep(100 * 1000);
+    check_equal(threads_now(), 2);
+    // No call but the release.
+    uint64_t before = mi__purge_total();
+    mi__slices_release(few.start, 10);
+    for (int i = 0; i < 20000 && mi__purge_total() < before + 10 * SLICE_SIZE; i++) {
+        usleep(1000);
+    }
+    check_equal(mi__purge_total(), before + 10 * SLICE_SIZE);
+    check_equal(threads_now(), 2);
+    mi__slices_release(many.start, 100);
+    check(wait_for_threads(1));
+    check_equal(mi__purge_total(), before + 110 * SLICE_SIZE);
+}
+
 static void
 a_process_with_one_thread_gets_no_other(void)
 {
@@ -442,6 +471,7 @@ main(void)
         fresh_test(what_is_too_much_goes_at_once),
         fresh_test(never_means_never),
         fresh_test(a_helper_purges_and_goes),
+        fresh_test(a_helper_rests_while_much_is_held),
         fresh_test(a_process_with_one_thread_gets_no_other),
         fresh_test(force_does_not_wait),
         fresh_test(the_count_is_a_sum),
