@@ -265,6 +265,8 @@ mi__samples_make(thread_heap_t *heap, block_t *block, size_t size, unsigned samp
         return block;
     }
     *zero = sample->placed;
+    size_t usable = sample->placed ? mi__page_usable(mi__page_of(sampled), sampled) : sample->block_size;
+    OWNER_SET(sample->usable, usable);
     insert(sample);
     tell(mi__hooks.sample_made, sample);
     return (block_t *)sampled;
@@ -306,15 +308,33 @@ mi__samples_end(void *block, void **stands_for)
     return true;
 }
 
+// Takes a record out of the table if it is a sample of `heap` now. Under the lock, for another thread may be
+// ending it, and the record may be another sample's in the next moment.
+static bool
+take_if_of(sample_t *sample, const heap_t *heap)
+{
+    spin_lock(&lock);
+    void *block = atomic_get_relaxed(&sample->block);
+    sample_t **at = block == NULL ? NULL : find(block);
+    bool is_its = at != NULL && *at == sample;
+    if (is_its) {
+        void *stands_for = atomic_get_relaxed(&sample->stands_for);
+        page_t *page = mi__page_of(stands_for == NULL ? block : stands_for);
+        is_its = page != NULL && mi__heap_of_page(page) == heap;
+    }
+    if (is_its) {
+        *at = sample->next;
+    }
+    spin_unlock(&lock);
+    return is_its;
+}
+
 void
 mi__samples_end_heap(const heap_t *heap)
 {
     for (sample_t *sample = mi__samples_first(); sample != NULL; sample = sample->next_made) {
-        void *block = atomic_get_relaxed(&sample->block);
-        page_t *page = block == NULL ? NULL : mi__page_of(block);
-        void *stands_for;
-        if (page != NULL && mi__samples_heap_of(page, block) == heap) {
-            (void)!mi__samples_end(block, &stands_for);
+        if (take_if_of(sample, heap)) {
+            end(sample);
         }
     }
 }

@@ -23,6 +23,7 @@ typedef struct sample_t {
     _Atomic(void *) stands_for; // the block that is kept for it; NULL for a singleton
     size_t requested;           // bytes that were asked for, rounded up to their alignment
     size_t block_size;          // bytes of a block of its class, or of the singleton
+    size_t usable;              // bytes that the program may use
     double weight;              // allocations of this size that it stands for
     unsigned samplers;          // a bit for each
     unsigned class;             // CLASS_COUNT for a singleton

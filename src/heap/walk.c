@@ -300,11 +300,10 @@ visit_samples(const walker_t *walker)
         const void *stands_for = atomic_get_relaxed(&at->stands_for);
         void *block = atomic_get_relaxed(&at->block);
         page_t *page = stands_for == NULL || block == NULL ? NULL : mi__page_of(stands_for);
-        page_t *home = page == NULL ? NULL : mi__page_of(block);
-        if (home == NULL || !is_wanted(walker, page, page_owner(page))) {
+        if (page == NULL || !is_wanted(walker, page, page_owner(page))) {
             continue;
         }
-        size_t size = mi__page_usable(home, block);
+        size_t size = HINT_GET(at->usable);
         walk_page_t told = {(char *)block, size, size, 1};
         if (!walker->each(&told, NULL, walker->arg) ||
             (walker->blocks && !walker->each(&told, block, walker->arg))) {
