@@ -32,11 +32,13 @@ set(MI_SOURCES_COMMON
   src/alloc/free.c
   src/alloc/realloc.c
   src/alloc/sampled.c
+  src/front/account.c
   src/front/api.c
   src/front/arena_api.c
   src/front/deferred.c
   src/front/descriptor.c
   src/front/estimate.c
+  src/front/guard.c
   src/front/heap_api.c
   src/front/heap_manage.c
   src/front/hook.c
@@ -65,6 +67,7 @@ set(MI_SOURCES_COMMON
 
 set(MI_SOURCES_LINUX
   src/os/os_linux.c
+  src/os/os_linux_faults.c
   src/os/os_linux_files.c
   src/os/os_linux_group.c
   src/os/os_linux_numa.c

@@ -1066,6 +1066,16 @@ mi_decl_extension mi_decl_export void mi_theap_delete(mi_theap_t *theap) mi_attr
 /* mi_heap_collect and mi_heap_visit_blocks for the heap of `theap`. */
 mi_decl_extension mi_decl_export
 void mi_theap_collect(mi_theap_t *theap, bool force) mi_attr_noexcept;
+
+/*
+ * Guards one allocation in `sample_rate` (0: none) that this thread makes from the heap of `theap`,
+ * whatever MIMALLOC_GUARDED_SAMPLE_RATE says; with a `seed` other than 0 the same ones each time. And of
+ * these only those of `min` to `max` bytes; more than 64 KiB are never guarded. NULL does nothing.
+ */
+mi_decl_extension mi_decl_export
+void mi_theap_guarded_set_sample_rate(mi_theap_t *theap, size_t sample_rate, size_t seed) mi_attr_noexcept;
+mi_decl_extension mi_decl_export
+void mi_theap_guarded_set_size_bound(mi_theap_t *theap, size_t min, size_t max) mi_attr_noexcept;
 mi_decl_extension mi_decl_export
 bool mi_theap_visit_blocks(const mi_theap_t *theap, bool visit_blocks, mi_block_visit_fun *visitor,
                            void *arg) mi_attr_noexcept;

@@ -34,6 +34,7 @@ HEADER_OF = {
     "src/os/os_linux_numa.c": "os/os.h",
     "src/os/os_linux_places.c": "os/os.h",
     "src/os/os_linux_pressure.c": "os/os.h",
+    "src/os/os_linux_faults.c": "os/os.h",
     "src/os/os_linux_threads.c": "os/os.h",
     "src/os/os_linux_group.c": "os/os.h",
     "src/alloc/aligned.c": "alloc/alloc.h",

@@ -67,26 +67,31 @@ typedef enum thp_t {
 // What the environment may set; see front/options.c for the names that users write.
 typedef struct conf_t {
     // [atomic: any thread]
-    long purge_delay_ms;      // free slices go back to the system after this long; 0 at once, -1 never
-    long purge_thread;        // a purge_thread_t
-    long trim_delay_ms;       // what stays free in a page so long goes back; 0: not unasked
-    bool memory_pressure;     // give everything back when the system is short of memory
-    long memory_limit;        // bytes that the process may hold; 0: no limit
-    long memory_soft_limit;   // bytes above which free memory goes back at once; 0: no limit
-    long minimal_purge;       // bytes; ranges of this size go back whole. 0: as huge pages ask for
-    long allow_thp;           // a thp_t
-    bool allow_large_pages;   // try the system's pool of huge pages before other memory
-    bool live;                // keep counters in a file that others may map (front/live.c)
-    bool metrics_classes;     // metrics by size class, too
-    long metrics_interval;    // seconds between two metrics files
-    bool verbose;             // say what happens
-    bool show_stats;          // print statistics when the process ends
-    bool show_errors;         // print warnings as well as errors
-    bool deepbind_keep;       // leave RTLD_DEEPBIND to dlopen as the caller gave it
-    long held_bytes;          // foreign blocks that a thread may hold back, in bytes per size class
-    bool disallow_os_alloc;   // no more memory from the system than what is handed over or reserved for it
-    long numa_nodes;          // nodes to tell apart; 0: those of the machine
-    long guarded_sample_seed; // of the draws of heap/sampling.c; 0: each run its own
+    long purge_delay_ms;    // free slices go back to the system after this long; 0 at once, -1 never
+    long purge_thread;      // a purge_thread_t
+    long trim_delay_ms;     // what stays free in a page so long goes back; 0: not unasked
+    bool memory_pressure;   // give everything back when the system is short of memory
+    long memory_limit;      // bytes that the process may hold; 0: no limit
+    long memory_soft_limit; // bytes above which free memory goes back at once; 0: no limit
+    long minimal_purge;     // bytes; ranges of this size go back whole. 0: as huge pages ask for
+    long allow_thp;         // a thp_t
+    bool allow_large_pages; // try the system's pool of huge pages before other memory
+    bool live;              // keep counters in a file that others may map (front/live.c)
+    bool metrics_classes;   // metrics by size class, too
+    long metrics_interval;  // seconds between two metrics files
+    bool verbose;           // say what happens
+    bool show_stats;        // print statistics when the process ends
+    bool show_errors;       // print warnings as well as errors
+    bool deepbind_keep;     // leave RTLD_DEEPBIND to dlopen as the caller gave it
+    long held_bytes;        // foreign blocks that a thread may hold back, in bytes per size class
+    bool disallow_os_alloc; // no more memory from the system than what is handed over or reserved for it
+    long numa_nodes;        // nodes to tell apart; 0: those of the machine
+    // Samples (heap/sampling.c) and guarded blocks (front/guard.c).
+    long guarded_sample_seed; // of the draws; 0: each run its own
+    long guarded_sample_rate; // one allocation in so many; 0: none
+    long guarded_min;         // sizes to guard, in bytes
+    long guarded_max;
+    bool guarded_precise; // up to the last byte, at the price of the alignment
     // Reports and messages (front/report.c).
     long errors;       // an errors_t
     long max_errors;   // lines about errors, -1 without end

@@ -216,6 +216,22 @@ mi_theap_collect(mi_theap_t *theap, bool force)
     }
 }
 
+void
+mi_theap_guarded_set_sample_rate(mi_theap_t *theap, size_t sample_rate, size_t seed)
+{
+    if (theap != NULL) {
+        mi__sampling_set_guard(part_of_public(theap), sample_rate, seed);
+    }
+}
+
+void
+mi_theap_guarded_set_size_bound(mi_theap_t *theap, size_t min, size_t max)
+{
+    if (theap != NULL) {
+        mi__sampling_bound_guard(part_of_public(theap), min, max);
+    }
+}
+
 // ---- Subprocesses
 
 static mi_subproc_id_t

@@ -20,6 +20,7 @@
 #include "base/hooks.h"
 #include "front/arena_api.h"
 #include "front/deferred.h"
+#include "front/guard.h"
 #include "front/limit_api.h"
 #include "front/live.h"
 #include "front/options.h"
@@ -48,6 +49,7 @@ after_fork(void)
     mi__registry_after_fork();
     mi__profile_after_fork();
     mi__live_after_fork();
+    mi__guard_after_fork();
 }
 
 void
@@ -137,6 +139,7 @@ mi__process_init(void)
     // No handler for the time before the fork: whatever it locked could be held by a caller of
     // fork.
     pthread_atfork(NULL, NULL, after_fork);
+    mi__sample_start_guard();
     if (conf_get(verbose) || conf_get(show_stats) || conf_get(profile_leaks)) {
         mi__os_keep_stderr();
     }

@@ -13,6 +13,7 @@
 #include "base/config.h"
 #include "front/options.h"
 #include "front/report.h"
+#include "front/sample.h"
 #include "os/os.h"
 
 enum { KIB_LOG2 = 10 };
@@ -103,6 +104,8 @@ act(mi_option_t option)
         mi__purge_delay_changed();
     } else if ((option == mi_option_show_stats || option == mi_option_verbose) && get(option) != 0) {
         mi__os_keep_stderr();
+    } else if (option == mi_option_guarded_sample_rate) {
+        mi__sample_guard_some();
     }
 }
 

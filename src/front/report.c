@@ -15,7 +15,10 @@
 #include "base/config.h"
 #include "base/format.h"
 #include "base/track.h"
+#include "front/account.h"
+#include "front/guard.h"
 #include "front/hook.h"
+#include "front/stack.h"
 #include "os/os.h"
 
 // ---- where text and error codes go
@@ -325,26 +328,57 @@ put_foreign(text_t *text, const void *p)
     }
 }
 
+bool
+mi__report_stops(bool damages)
+{
+    errors_t mode = (errors_t)conf_get(errors);
+    return mode == ERRORS_ABORT || (mode == ERRORS_BY_KIND && damages);
+}
+
+static void
+put_first_line(const misuse_text_t *about, const char *call, const void *p, bool stop)
+{
+    text_t text;
+    text_init(&text);
+    mi__format(&text, "==%ld==ERROR: mimalloc: %s: %s(%p): ", mi__os_process_id(), about->tag, call, p);
+    if (about->what == NULL) {
+        put_foreign(&text, p);
+    } else {
+        mi__format(&text, "%s. %s", about->what, about->hint);
+    }
+    mi__account_put("%s. %s\n", text.chars,
+                    stop ? "The process stops here (MIMALLOC_ERRORS=report goes on)"
+                         : "The call had no effect");
+}
+
+static void
+tell_misuse(const misuse_text_t *about, const char *call, const void *p, bool stop)
+{
+    uintptr_t frames[STACK_FRAMES];
+    size_t count = mi__stack_capture(frames, STACK_FRAMES);
+    if (!mi__account_begin()) {
+        return;
+    }
+    put_first_line(about, call, p, stop);
+    mi__account_frames(frames, count);
+    mi__guard_tell(p);
+    mi__account_summary(about->tag, frames, count);
+    size_t length;
+    const char *text = mi__account_text(&length);
+    send_text(text, length);
+    mi__account_end();
+}
+
 void
 mi__report_misuse(misuse_t kind, const char *call, const void *p)
 {
+    kind = kind == MISUSE_FREE_NO_BLOCK && mi__guard_was_freed(p) ? MISUSE_DOUBLE_FREE : kind;
     atomic_add_relaxed(&misuses[kind], 1);
     const misuse_text_t *about = &misuse_texts[kind];
-    errors_t mode = (errors_t)conf_get(errors);
-    bool stop = mode == ERRORS_ABORT || (mode == ERRORS_BY_KIND && about->damages);
-    // The line before an end is shown however many there were.
-    if (stop || (mode != ERRORS_IGNORE && may_say_error())) {
-        text_t text;
-        text_init(&text);
-        mi__format(&text, "==%ld==ERROR: mimalloc: %s: %s(%p): ", mi__os_process_id(), about->tag, call, p);
-        if (about->what == NULL) {
-            put_foreign(&text, p);
-        } else {
-            mi__format(&text, "%s. %s", about->what, about->hint);
-        }
-        mi__format(&text, stop ? ". The process stops here (MIMALLOC_ERRORS=report goes on)\n"
-                               : ". The call had no effect\n");
-        send_line(&text);
+    bool stop = mi__report_stops(about->damages);
+    // What is said before an end is shown however much there was.
+    if (stop || (conf_get(errors) != ERRORS_IGNORE && may_say_error())) {
+        tell_misuse(about, call, p, stop);
     }
     tell_handler(about->errnum);
     if (stop) {

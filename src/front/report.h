@@ -50,7 +50,10 @@ void mi__report_error(int errnum, const char *fmt, ...) MI_FORMAT(2, 3);
 uint64_t mi__report_misuses(misuse_t kind);
 uint64_t mi__report_failures(void);
 
-// The hooks of base/hooks.h. A misuse is shown in one line, up to MIMALLOC_MAX_ERRORS;
+// Whether the process stops after an error which `damages` memory or not: MIMALLOC_ERRORS.
+bool mi__report_stops(bool damages);
+
+// The hooks of base/hooks.h. A misuse is shown with stacks, up to MIMALLOC_MAX_ERRORS;
 // MIMALLOC_ERRORS says what then.
 void mi__report_misuse(misuse_t kind, const char *call, const void *p);
 void mi__report_alloc_failed(size_t size, int errnum);

@@ -7,6 +7,8 @@
 #include "front/sample.h"
 
 #include "base/hooks.h"
+#include "front/guard.h"
+#include "front/stack.h"
 
 static _Atomic(const sample_profile_t *) profile;
 
@@ -35,13 +37,30 @@ gone(sample_t *sample)
     if (to != NULL && is_for(sample, SAMPLER_PROFILE)) {
         to->on_free(sample);
     }
+    mi__guard_gone(sample);
+}
+
+void
+mi__sample_guard_some(void)
+{
+    mi__sampling_set_rate(SAMPLER_GUARD, (uint64_t)conf_get(guarded_sample_rate));
 }
 
 void
 mi__sample_start(void)
 {
+    mi__hooks.sample_place = mi__guard_place;
     mi__hooks.sample_made = made;
     mi__hooks.sample_gone = gone;
+}
+
+void
+mi__sample_start_guard(void)
+{
+    if (conf_get(guarded_sample_rate) != 0) {
+        mi__stack_start_if_loaded();
+        mi__sample_guard_some();
+    }
 }
 
 void

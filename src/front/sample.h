@@ -20,6 +20,11 @@ typedef struct sample_profile_t {
 // Fills the hooks, and starts what the options ask for; at start-up.
 void mi__sample_start(void);
 
+// Guards as many allocations as mi__conf says: when that has changed, and, in the constructor, for the first
+// time. Before it stacks cannot be had.
+void mi__sample_guard_some(void);
+void mi__sample_start_guard(void);
+
 // From now on one allocation in `mean_bytes` bytes goes to `profile` (constant, long-lived); with 0 none
 // does, but those that were sampled are still told of when they are freed. Any thread; others follow
 // on their next full slow path.

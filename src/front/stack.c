@@ -196,37 +196,49 @@ take_frame(struct _Unwind_Context *context, void *arg)
     return _URC_NO_REASON;
 }
 
+// False when `library` (RTLD_DEFAULT: all that is loaded) has no unwinder.
+static bool
+start_with(void *library)
+{
+    if (dlsym == NULL) {
+        return false;
+    }
+    void *found = dlsym(library, "_Unwind_Backtrace");
+    void *ip = dlsym(library, "_Unwind_GetIPInfo");
+    void *cfa = dlsym(library, "_Unwind_GetCFA");
+    void *gr = dlsym(library, "_Unwind_GetGR");
+    if (found == NULL || ip == NULL || cfa == NULL || gr == NULL) {
+        return false;
+    }
+    unwound_t warm_up = {.max = STACK_FRAMES};
+    get_ip = (get_ip_t *)ip;
+    get_cfa = (get_cfa_t *)cfa;
+    get_register = (get_register_t *)gr;
+    ((unwinder_t *)found)(take_frame, &warm_up);
+    // release: get_ip; pairs with the acquire in mi__stack_capture.
+    atomic_set_release(&unwinder, (unwinder_t *)found);
+    return true;
+}
+
+void
+mi__stack_start_if_loaded(void)
+{
+    if (atomic_get_relaxed(&unwinder) == NULL) {
+        (void)start_with(RTLD_DEFAULT);
+    }
+}
+
 void
 mi__stack_start(void)
 {
-    if (atomic_get_relaxed(&unwinder) != NULL || dlsym == NULL) {
+    if (atomic_get_relaxed(&unwinder) != NULL || dlsym == NULL || start_with(RTLD_DEFAULT)) {
         return;
     }
-    // Not linked with: most programs in C do without it.
-    void *found = dlsym(RTLD_DEFAULT, "_Unwind_Backtrace");
-    void *ip = dlsym(RTLD_DEFAULT, "_Unwind_GetIPInfo");
-    void *cfa = dlsym(RTLD_DEFAULT, "_Unwind_GetCFA");
-    void *gr = dlsym(RTLD_DEFAULT, "_Unwind_GetGR");
-    if (found == NULL || ip == NULL || cfa == NULL || gr == NULL) {
-        // Static links warn of dlopen by its name.
-        void *(*open)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_DEFAULT, "dlopen");
-        void *library = open == NULL ? NULL : open("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
-        if (library == NULL) {
-            return;
-        }
-        found = dlsym(library, "_Unwind_Backtrace");
-        ip = dlsym(library, "_Unwind_GetIPInfo");
-        cfa = dlsym(library, "_Unwind_GetCFA");
-        gr = dlsym(library, "_Unwind_GetGR");
-    }
-    if (found != NULL && ip != NULL && cfa != NULL && gr != NULL) {
-        unwound_t warm_up = {.max = STACK_FRAMES};
-        get_ip = (get_ip_t *)ip;
-        get_cfa = (get_cfa_t *)cfa;
-        get_register = (get_register_t *)gr;
-        ((unwinder_t *)found)(take_frame, &warm_up);
-        // release: get_ip; pairs with the acquire in mi__stack_capture.
-        atomic_set_release(&unwinder, (unwinder_t *)found);
+    // Not linked with: most programs in C do without it. Static links warn of dlopen by its name.
+    void *(*open)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_DEFAULT, "dlopen");
+    void *library = open == NULL ? NULL : open("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (library != NULL) {
+        (void)start_with(library);
     }
 }
 

@@ -26,6 +26,9 @@ enum { STACK_FRAMES = 64 }; // at most, of one stack
 // malloc. Without this call frame pointers alone are followed.
 void mi__stack_start(void);
 
+// The same where the process has the unwinder anyway, as programs in C++ do: loads nothing.
+void mi__stack_start_if_loaded(void);
+
 // The stack of the calling thread: up to `max` (at most STACK_FRAMES) return addresses, less those in the
 // library. Returns how many.
 size_t mi__stack_capture(uintptr_t *frames, size_t max);

@@ -242,13 +242,17 @@ mi__samples_new(unsigned samplers, size_t requested)
 block_t *
 mi__samples_make(thread_heap_t *heap, block_t *block, size_t size, unsigned samplers, bool *zero)
 {
-    sample_t *sample = mi__samples_new(samplers, size);
+    if (!mi__sampling_may_guard(heap, size)) {
+        samplers &= ~(1U << SAMPLER_GUARD);
+    }
+    sample_t *sample = samplers == 0 ? NULL : mi__samples_new(samplers, size);
     if (sample == NULL) {
         return block;
     }
     const page_t *page = mi__page_of(block);
     sample->class = page->class;
     sample->block_size = page->block_size;
+    sample->random = mi__sampling_random(heap);
     if ((samplers & 1U << SAMPLER_PROFILE) != 0) {
         sample->weight = mi__sampling_weight(heap, sample->block_size);
     }

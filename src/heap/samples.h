@@ -25,6 +25,7 @@ typedef struct sample_t {
     size_t block_size;          // bytes of a block of its class, or of the singleton
     size_t usable;              // bytes that the program may use
     double weight;              // allocations of this size that it stands for
+    uint64_t random;            // for whatever is to be chosen
     unsigned samplers;          // a bit for each
     unsigned class;             // CLASS_COUNT for a singleton
     bool placed;                // by a sampler, not in the store

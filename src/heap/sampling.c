@@ -31,6 +31,12 @@ random_bits(sampling_t *sampling)
     return z ^ z >> 31;
 }
 
+uint64_t
+mi__sampling_random(thread_heap_t *heap)
+{
+    return random_bits(&heap->sampling);
+}
+
 // −ln u for u in (0, 1]. With u = m · 2^e and m near 1, ln m = 2 artanh((m − 1) / (m + 1)), whose series is
 // s + s³/3 + s⁵/5 + … (Abramowitz and Stegun 4.1.27); |s| < 0.172 leaves an error below 3e-8.
 double
@@ -175,6 +181,23 @@ mi__sampling_set_guard(thread_heap_t *heap, uint64_t rate, uint64_t seed)
     sampling->rates[SAMPLER_GUARD] = TRACKING ? 0 : rate;
     sampling->random = seed == 0 ? sampling->random : seed << 32;
     mi__sampling_renew(heap);
+}
+
+void
+mi__sampling_bound_guard(thread_heap_t *heap, size_t least, size_t most)
+{
+    heap->sampling.own_guard_bounds = true;
+    heap->sampling.guard_min = least;
+    heap->sampling.guard_max = most;
+}
+
+bool
+mi__sampling_may_guard(const thread_heap_t *heap, size_t size)
+{
+    const sampling_t *own = &heap->sampling;
+    size_t least = own->own_guard_bounds ? own->guard_min : (size_t)conf_get(guarded_min);
+    size_t most = own->own_guard_bounds ? own->guard_max : (size_t)conf_get(guarded_max);
+    return size >= least && size <= most;
 }
 
 // ---- The cut

@@ -36,7 +36,8 @@ typedef struct sampling_t {
     uint64_t random;               // state of the generator; 0: not seeded
     double guard_mean;             // mean blocks between two samples, less what rounding adds
     bool own_guard_rate;           // set for this heap alone
-    size_t guard_min;              // sizes that may be guarded; 0 and 0: as for all
+    bool own_guard_bounds;
+    size_t guard_min; // sizes that may be guarded, where they are set for this heap alone
     size_t guard_max;
 } sampling_t;
 
@@ -49,6 +50,12 @@ void mi__sampling_set_rate(unsigned sampler, uint64_t rate);
 // Gives one heap of the calling thread a rate of its own for guarded blocks; with a seed that is not 0
 // the samples that follow are the same each time.
 void mi__sampling_set_guard(struct thread_heap_t *heap, uint64_t rate, uint64_t seed);
+
+// Guards only sizes within these bounds in one heap of the calling thread.
+void mi__sampling_bound_guard(struct thread_heap_t *heap, size_t least, size_t most);
+
+// True when an allocation of so many bytes may be guarded.
+bool mi__sampling_may_guard(const struct thread_heap_t *heap, size_t size);
 
 // Takes notice of the rates.
 void mi__sampling_renew(struct thread_heap_t *heap);
@@ -68,6 +75,9 @@ bool mi__sampling_takes_large(struct thread_heap_t *heap, size_t bytes);
 void mi__sampling_shift(struct thread_heap_t *heap, unsigned class, uint64_t granted);
 // Draws anew at the next refill of the class.
 void mi__sampling_forget(struct thread_heap_t *heap, unsigned class);
+
+// 64 bits of the heap's generator.
+uint64_t mi__sampling_random(struct thread_heap_t *heap);
 
 // For how many allocations of so many bytes a sample of the profile stands.
 double mi__sampling_weight(const struct thread_heap_t *heap, size_t bytes);

@@ -138,6 +138,20 @@ bool mi__os_stack_limits(uintptr_t *low, uintptr_t *high);
 // Whether the word at `p` can be read; asks the system. Async-signal-safe.
 bool mi__os_is_readable(const void *p);
 
+// A fault in memory: where, and by which instruction.
+typedef struct os_fault_t {
+    const void *address;
+    const char *access; // "read", "write", or "access" where the processor does not tell
+    uintptr_t pc;
+    uintptr_t frame; // the frame pointer, for mi__stack_from
+} os_fault_t;
+// True when what faulted may be done again; else the program's own handler is called, or what the system
+// does by default is done.
+typedef bool os_fault_fun_t(const os_fault_t *fault);
+// Calls `fun` for faults from now on, in the thread that faults, in a signal handler. A handler that the
+// program sets later goes before. Called once.
+void mi__os_on_fault(os_fault_fun_t *fun);
+
 // The file that an address of code lies in, and how far behind the file's first mapping: what addr2line
 // takes. False, and `name` is "", when it is in no file. Async-signal-safe; slow.
 bool mi__os_module(uintptr_t address, char *name, size_t size, uintptr_t *offset);

@@ -121,6 +121,21 @@ mi__page_new_singleton(size_t size, size_t align, region_t *only, bool *zero)
 }
 
 void
+mi__page_set_alone(page_t *page, unsigned class, char *start, size_t size, uintptr_t word)
+{
+    set_owner(page, 0);
+    clear(page);
+    OWNER_SET(page->start, start);
+    OWNER_SET(page->slices, 1);
+    OWNER_SET(page->class, (uint16_t) class);
+    OWNER_SET(page->block_size, (uint32_t)size);
+    OWNER_SET(page->capacity, 1);
+    OWNER_SET(page->reserved, 1);
+    OWNER_SET(page->used, 1);
+    set_owner(page, word);
+}
+
+void
 mi__page_release(page_t *page)
 {
     ASSERT(page->used == 0);

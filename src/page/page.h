@@ -97,6 +97,10 @@ MI_NODISCARD page_t *mi__page_new_again(unsigned class, uintptr_t owner, uint32_
 // all zero.
 MI_NODISCARD page_t *mi__page_new_singleton(size_t size, size_t align, region_t *only, bool *zero);
 
+// Sets the descriptor of a slice that its holder keeps: a page with the one block at `start` and the owner
+// word `word`, or none at all when that is 0.
+void mi__page_set_alone(page_t *descriptor, unsigned class, char *start, size_t size, uintptr_t word);
+
 // Gives the page's slices back. Owned pages: used = 0 and nothing on its way home
 // (remote_is_quiet).
 void mi__page_release(page_t *page);

@@ -6,7 +6,7 @@
     tests/misuse/run.py FOLDER LIBRARY                  every program of a folder
 
 The first lines of a program say what is right:
-    // expect: REGEX              found in the one line on stderr; ^$ means that nothing is said
+    // expect: REGEX              found in the first line on stderr; ^$ means that nothing is said
     // exit: 0 | SIGABRT
     // env: NAME=VALUE            as often as needed
 """
@@ -20,6 +20,8 @@ import tempfile
 
 TIMEOUT_SECONDS = 60
 LINE = re.compile(r"^==\d+==ERROR: mimalloc: [a-z-]+: \w+\(0x[0-9a-f]+\): .+$")
+FRAME = re.compile(r"^    #\d+ 0x[0-9a-f]+( \(.+\+0x[0-9a-f]+\)( \(BuildId: [0-9a-f]+\))?)?$|^    \(no stack\)$")
+SUMMARY = re.compile(r"^SUMMARY: mimalloc: [a-z-]+( \(.+\+0x[0-9a-f]+\))?$")
 
 
 def read_header(path):
@@ -50,7 +52,7 @@ def check(source, library, program):
     if "expect" not in header or header.get("exit") not in ("0", "SIGABRT"):
         return "the header needs `// expect:` and `// exit: 0` or `SIGABRT`"
     env = {name: value for name, value in os.environ.items() if not name.upper().startswith("MIMALLOC_")}
-    env.update(LD_PRELOAD=library, **dict(header["env"]))
+    env.update({"LD_PRELOAD": library, "MIMALLOC_GUARDED_SAMPLE_RATE": "0", **dict(header["env"])})
     try:
         run = subprocess.run([program], env=env, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -64,10 +66,11 @@ def check(source, library, program):
         if lines:
             wrong.append("something is said")
     else:
-        if not re.search(header["expect"], run.stderr):
+        if not lines or not re.search(header["expect"], lines[0]):
             wrong.append(f"no match for {header['expect']}")
-        if len(lines) != 1 or not LINE.match(lines[0]):
-            wrong.append("not one line of the right form")
+        if len(lines) < 3 or not LINE.match(lines[0]) or not SUMMARY.match(lines[-1]):
+            wrong.append("not a line of the right form, a stack and a summary")
+        wrong += [f"no frame: {line}" for line in lines[1:-1] if not FRAME.match(line)]
     return "; ".join(wrong) + "\n" + run.stderr if wrong else None
 
 

@@ -208,7 +208,9 @@ every_option_with_an_effect_can_be_set(void **state)
          "MIMALLOC_PROFILE_TIME_INTERVAL=60", "MIMALLOC_PROFILE_LEAKS=1", "MIMALLOC_PROFILE=/tmp/x",
          "MIMALLOC_ALLOW_THP=2", "MIMALLOC_MINIMAL_PURGE_SIZE=1M", "MIMALLOC_ALLOW_LARGE_OS_PAGES=1",
          "MIMALLOC_TRIM_DELAY=3000", "MIMALLOC_MEMORY_PRESSURE=1", "MIMALLOC_LIVE=1",
-         "MIMALLOC_METRICS_INTERVAL=8", "MIMALLOC_METRICS_CLASSES=1", "MIMALLOC_METRICS=/tmp/y");
+         "MIMALLOC_METRICS_INTERVAL=8", "MIMALLOC_METRICS_CLASSES=1", "MIMALLOC_METRICS=/tmp/y",
+         "MIMALLOC_GUARDED_MIN=10", "MIMALLOC_GUARDED_MAX=20", "MIMALLOC_GUARDED_PRECISE=1",
+         "MIMALLOC_GUARDED_SAMPLE_RATE=30", "MIMALLOC_GUARDED_SAMPLE_SEED=40");
     assert_string_equal(loaded.said, "");
     assert_int_equal(loaded.conf.profile_rate, 1 << 20);
     assert_int_equal(loaded.conf.profile_format, 2);
@@ -216,6 +218,11 @@ every_option_with_an_effect_can_be_set(void **state)
     assert_int_equal(loaded.conf.profile_inuse_interval, 2 << 20);
     assert_int_equal(loaded.conf.profile_time_interval, 60);
     assert_true(loaded.conf.profile_leaks);
+    assert_int_equal(loaded.conf.guarded_min, 10);
+    assert_int_equal(loaded.conf.guarded_max, 20);
+    assert_true(loaded.conf.guarded_precise);
+    assert_int_equal(loaded.conf.guarded_sample_rate, 30);
+    assert_int_equal(loaded.conf.guarded_sample_seed, 40);
     assert_int_equal(loaded.conf.reserve_huge_pages, 9);
     assert_int_equal(loaded.conf.reserve_huge_pages_at, 2);
     assert_int_equal(loaded.conf.reserve_os_bytes, 3 << 20);
@@ -251,12 +258,11 @@ options_without_effect_keep_their_values(void **state)
 {
     (void)state;
     LOAD("MIMALLOC_GENERIC_COLLECT=0", "MIMALLOC_ARENA_RESERVE=64M", "MIMALLOC_OS_TAG=240",
-         "MIMALLOC_GUARDED_PRECISE=yes", "MIMALLOC_PAGE_MAX_RECLAIM=-3");
+         "MIMALLOC_PAGE_MAX_RECLAIM=-3");
     assert_string_equal(loaded.said, "");
     assert_int_equal(loaded.values[mi_option_generic_collect], 0);
     assert_int_equal(loaded.values[mi_option_arena_reserve], 64 << 20);
     assert_int_equal(loaded.values[mi_option_os_tag], 240);
-    assert_int_equal(loaded.values[mi_option_guarded_precise], 1);
     assert_int_equal(loaded.values[mi_option_page_max_reclaim], -3);
     assert_int_equal(loaded.origins[mi_option_os_tag], OPTION_BY_ENVIRONMENT);
     assert_memory_equal(&loaded.conf, &mi__conf, sizeof mi__conf);

@@ -63,6 +63,7 @@ start(uint64_t mean_bytes)
     mi__conf.region_bytes_log2 = 34;
     mi__conf.guarded_sample_seed = 5;
     mi__sample_start();
+    mi__sampling_set_rate(SAMPLER_GUARD, 0);
     mi__sample_set_profile(&profile, mean_bytes);
     mi__free(mi__alloc(50000));
     atomic_store(&made, 0);
@@ -90,7 +91,7 @@ sampled_by(void *(*allocate)(size_t size), size_t size)
         }
         mi__free(p);
     }
-    check(!"no sample");
+    check_failed(__FILE__, __LINE__, "no sample");
     return NULL;
 }
 
