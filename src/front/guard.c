@@ -218,7 +218,7 @@ static void report_damage(const slot_t *slot, const char *at);
 void
 mi__guard_gone(sample_t *sample)
 {
-    slot_t *slot = sample->of_sampler[SAMPLER_GUARD];
+    slot_t *slot = (slot_t *)sample->of_sampler[SAMPLER_GUARD];
     if (slot == NULL) {
         return;
     }
@@ -266,8 +266,9 @@ distance(const slot_t *slot, const char *p)
 
 // The slot whose block is, or was, next to `p`; NULL when it is not in the pool.
 static slot_t *
-slot_around(const char *p)
+slot_around(const void *address)
 {
+    const char *p = (const char *)address;
     // acquire: pairs with the release in make_pool.
     const char *start = atomic_get_acquire(&pool);
     if (start == NULL || p < start || p >= start + ((size_t)POOL_SLICES << SLICE_SHIFT)) {
@@ -364,7 +365,7 @@ report_damage(const slot_t *slot, const char *at)
 static bool
 look_at_fault(const os_fault_t *fault)
 {
-    const char *p = fault->address;
+    const char *p = (const char *)fault->address;
     slot_t *slot = slot_around(p);
     if (slot == NULL) {
         return false;

@@ -94,7 +94,7 @@ const option_t mi__options[] = {
      "bytes of the largest one; none above 64 KiB is guarded"},
     {mi_option_guarded_precise, "guarded_precise", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(guarded_precise),
      "guard up to the last byte that was asked for, at the price of the block's alignment"},
-    {mi_option_guarded_sample_rate, "guarded_sample_rate", NULL, OPTION_NUMBER, NULL, 0, LONG_MAX, 50000,
+    {mi_option_guarded_sample_rate, "guarded_sample_rate", NULL, OPTION_NUMBER, NULL, 0, LONG_MAX, 200000,
      AT(guarded_sample_rate), "one allocation in so many is guarded (docs/guarded.md); 0: none"},
     {mi_option_guarded_sample_seed, "guarded_sample_seed", NULL, OPTION_NUMBER, NULL, 0, LONG_MAX, 0,
      AT(guarded_sample_seed), "where the draws of samples start; 0: at random in each run"},
