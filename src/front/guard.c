@@ -256,8 +256,9 @@ mi__guard_after_fork(void)
 
 // From the block to `p`, in either direction; 0 inside.
 static size_t
-distance(const slot_t *slot, const char *p)
+distance(const slot_t *slot, const void *address)
 {
+    const char *p = (const char *)address;
     if (p < slot->block) {
         return (size_t)(slot->block - p);
     }
@@ -294,8 +295,9 @@ mi__guard_was_freed(const void *p)
 // ---- reports
 
 static void
-put_place(const slot_t *slot, const char *p)
+put_place(const slot_t *slot, const void *address)
 {
+    const char *p = (const char *)address;
     size_t off = distance(slot, p);
     if (off == 0) {
         mi__account_put("%zu bytes inside", (size_t)(p - slot->block));

@@ -26,12 +26,12 @@ static void
 read_context(const void *context, os_fault_t *fault)
 {
 #if defined(__x86_64__)
-    const ucontext_t *at = context;
+    const ucontext_t *at = (const ucontext_t *)context;
     fault->pc = (uintptr_t)at->uc_mcontext.gregs[REG_RIP];
     fault->frame = (uintptr_t)at->uc_mcontext.gregs[REG_RBP];
     fault->access = ((uint64_t)at->uc_mcontext.gregs[REG_ERR] & 2) != 0 ? "write" : "read";
 #elif defined(__aarch64__)
-    const ucontext_t *at = context;
+    const ucontext_t *at = (const ucontext_t *)context;
     fault->pc = (uintptr_t)at->uc_mcontext.pc;
     fault->frame = (uintptr_t)at->uc_mcontext.regs[29];
     fault->access = "access";
@@ -51,7 +51,8 @@ pass_on(int number, siginfo_t *info, void *context)
     } else if (to->sa_handler != SIG_DFL && to->sa_handler != SIG_IGN) {
         to->sa_handler(number);
     } else if (info->si_code > 0 || to->sa_handler == SIG_DFL) {
-        struct sigaction by_default = {.sa_handler = SIG_DFL};
+        struct sigaction by_default = {0};
+        by_default.sa_handler = SIG_DFL;
         (void)sigaction(number, &by_default, NULL);
         if (info->si_code <= 0) {
             (void)raise(number);
