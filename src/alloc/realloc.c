@@ -42,12 +42,13 @@ resize_large(page_t *page, void *p, size_t size, size_t usable, bool *zero)
     return true;
 }
 
+// Only a singleton's flags say that it grows, and nobody else changes those while it is in use.
 static bool
 fits_well(const page_t *page, size_t size, size_t usable)
 {
     return size <= usable &&
            (size >= usable / 2 || usable <= 2 * (size_t)GRANULE ||
-            ((page->flags & PAGE_GROWING) != 0 && page->slices == 1 && size >= GROWING_MIN));
+            ((HINT_GET(page->flags) & PAGE_GROWING) != 0 && page->slices == 1 && size >= GROWING_MIN));
 }
 
 // The block stays where it is; true when it now serves `size`.
