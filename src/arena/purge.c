@@ -10,8 +10,9 @@
 //   |    |        |                 | → H3 rest (the helper: no deadline stands, but much  | seq_cst | Q2         |
 //   |    |        |                 |   is held that may be freed), Q3; then it looks again|         |            |
 //   |    |        |                 | → H1 fork, in the child; → H1 when none can be had   |         |            |
-//   | H3 | RESTS  | it sleeps until | → H2 wake (who sets a deadline, or the helper)       | relaxed |            |
-//   |    |        | it is woken     | → H1 fork, in the child                              |         |            |
+//   | H3 | RESTS  | it sleeps until | → H2 wake (who sets a deadline, or the helper, when  | relaxed |            |
+//   |    |        | it is woken     |   its time is over: then on to H1)                   |         |            |
+//   |    |        |                 | → H1 fork, in the child                              |         |            |
 // Setting a deadline and ending race: a releaser sets the deadline and then looks for a helper (Q2); the
 // helper sets NONE or RESTS and then looks for a deadline (Q1, Q3). Both have a sequentially consistent
 // fence between the two, so that one of them sees the other.
@@ -35,7 +36,8 @@ enum {
     REGRET_MS = 1000,               // what is needed again so soon would better have stayed
     CREDIT_MS = 10 * 1000,          // so long it may stay
     RETRY_MS = 10 * 1000,           // when no thread can be had
-    REST_BYTES = 4 * 1024 * 1024,   // who holds so much has a helper before it is freed
+    REST_BYTES = 4 * 1024 * 1024,   // who holds so much has a helper before it is freed, …
+    REST_MS = 2000,                 // … if it was allocated no longer ago: a thread keeps a process alive
 };
 enum { NONE, RUNS, RESTS };
 
@@ -257,7 +259,7 @@ much_is_held(void)
     return held.used_bytes + held.free_bytes >= REST_BYTES && conf_get(purge_delay_ms) > 0;
 }
 
-// Sleeps until something is to be purged; false when the helper had better end.
+// Sleeps until something is to be purged; false when the helper had better end, after a while in any case.
 static bool
 rest(void)
 {
@@ -267,12 +269,15 @@ rest(void)
     // Q3, seq_cst: pairs with Q2 in set_deadline.
     atomic_store_explicit(&helper, RESTS, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in set_deadline
-    while (atomic_get_relaxed(&deadline_ms) == 0 && atomic_get_relaxed(&helper) == RESTS) {
-        mi__os_wait(&helper, RESTS);
+    int64_t left_ms = REST_MS;
+    int64_t end_ms = mi__os_clock_ms() + left_ms;
+    while (atomic_get_relaxed(&deadline_ms) == 0 && atomic_get_relaxed(&helper) == RESTS && left_ms > 0) {
+        mi__os_wait(&helper, RESTS, left_ms);
+        left_ms = end_ms - mi__os_clock_ms();
     }
     uint32_t rests = RESTS;
     (void)atomic_cas_strong_relaxed(&helper, &rests, RUNS);
-    return true;
+    return left_ms > 0;
 }
 
 static void

@@ -5,16 +5,16 @@
 // `purge_delay_ms` apart, each give back their part of what is still marked and was not used since, so
 // that memory decays and does not go all at once; the last one marks anew. Memory that stays free goes
 // back within two delays. Ticks come with polls on slow paths, and from a helper thread that exists only
-// while something is to be purged or may be before long, for 4 MiB or more are in use, and only where the
-// process has several threads (or an option says otherwise). A malloc starts it; a free wakes it.
+// while something is to be purged or may be before long (4 MiB or more are in use, and there was a slow-path
+// malloc in the last two seconds), and only where the process has several threads (or an option says
+// otherwise). A malloc starts it; a free wakes it.
 // By size: what is free and not given back is at most a floor and a share of what is in use; a release
 // that exceeds that gives back the rest itself.
 //
 // Owns:        the deadline, the helper thread, the count of bytes returned
 // Threads:     any; one thread purges at a time, others go on
 // Invariants:  U1 while free slices are dirty, a deadline stands (delays of −1 apart)
-//              U2 at most one helper thread; none while nothing is to be purged and little is held, one
-//                 delay apart
+//              U2 at most one helper thread; none while nothing is to be purged, two seconds apart
 //              U3 no free starts a thread: libc calls free with locks that starting one takes (glibc, when
 //                 it drops the stacks of ended threads)
 // Not here:    how slices are purged → arena/slices.c

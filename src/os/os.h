@@ -231,9 +231,9 @@ bool mi__os_publish(int fd, const char *temporary, const char *path, bool whole)
 void mi__os_yield(void);
 void mi__os_sleep_ms(int64_t ms);
 
-// Sleeps while `*word` is `value`, until another thread wakes it; may return without that. Of threads that
-// sleep on the word one is woken.
-void mi__os_wait(_Atomic(uint32_t) *word, uint32_t value);
+// Sleeps while `*word` is `value`, for `ms` at most, until another thread wakes it; may return without that.
+// Of threads that sleep on the word one is woken.
+void mi__os_wait(_Atomic(uint32_t) *word, uint32_t value, int64_t ms);
 void mi__os_wake(_Atomic(uint32_t) *word);
 
 // True when the process has no thread but the calling one; also when the system does not tell.

@@ -118,10 +118,11 @@ mi__os_sleep_ms(int64_t ms)
 }
 
 void
-mi__os_wait(_Atomic(uint32_t) *word, uint32_t value)
+mi__os_wait(_Atomic(uint32_t) *word, uint32_t value, int64_t ms)
 {
     int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    struct timespec time = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time, NULL, 0);
     errno = saved;
 }
 

@@ -42,7 +42,8 @@ count_of(uint64_t word)
 static block_t *
 block_at(const page_t *page, uint64_t word, unsigned field)
 {
-    return (block_t *)(void *)(HINT_GET(page->start) + ((size_t)(word >> field & FIELD_MAX) << GRANULE_SHIFT));
+    return (block_t *)(void *)(HINT_GET(page->start) +
+                               ((size_t)(word >> field & FIELD_MAX) << GRANULE_SHIFT));
 }
 
 static uint64_t

@@ -106,8 +106,9 @@ mi__os_sleep_ms(int64_t ms)
 static _Atomic(uint32_t) woken;
 
 void
-mi__os_wait(_Atomic(uint32_t) *word, uint32_t value)
+mi__os_wait(_Atomic(uint32_t) *word, uint32_t value, int64_t ms)
 {
+    (void)ms; // goes on for ever
     uint32_t seen = atomic_fetch_add_explicit(&woken, 0, memory_order_acquire);
     if (atomic_load_explicit(word, memory_order_relaxed) != value) {
         return;

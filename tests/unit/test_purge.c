@@ -301,6 +301,13 @@ a_helper_rests_while_much_is_held(void)
     mi__slices_release(many.start, 100);
     check(wait_for_threads(1));
     check_equal(mi__purge_total(), before + 110 * SLICE_SIZE);
+    // And it goes after a while though nothing is released.
+    many = claim(100);
+    mi__purge_want_helper();
+    check(mi__purge_tend());
+    check_equal(threads_now(), 2);
+    check(wait_for_threads(1));
+    mi__slices_release(many.start, 100);
 }
 
 static void
