@@ -48,6 +48,7 @@ static _Atomic(bool) purging;
 static _Atomic(uint64_t) purged_bytes;
 static _Atomic(uint32_t) helper;
 static _Atomic(int64_t) retry_ms; // no helper before that
+static _Atomic(size_t) seen_off;  // bytes held when the last helper ended: a steady load starts no other
 
 // [lock: purging]
 static unsigned step;                       // ticks since the last marking; 0: nothing is marked
@@ -252,18 +253,24 @@ may_have_helper(void)
 
 // In use or free: what has just been released is still backed, and keeps the helper from ending before the
 // deadline for it is set.
-static bool
-much_is_held(void)
+static size_t
+held_bytes(void)
 {
     slices_held_t held = mi__slices_held();
-    return held.used_bytes + held.free_bytes >= REST_BYTES && conf_get(purge_delay_ms) > 0;
+    return held.used_bytes + held.free_bytes;
+}
+
+static bool
+much_is_held(size_t beyond)
+{
+    return held_bytes() >= beyond + REST_BYTES && conf_get(purge_delay_ms) > 0;
 }
 
 // Sleeps until something is to be purged; false when the helper had better end, after a while in any case.
 static bool
 rest(void)
 {
-    if (!much_is_held() || !may_have_helper()) {
+    if (!much_is_held(0) || !may_have_helper()) {
         return false;
     }
     // Q3, seq_cst: pairs with Q2 in set_deadline.
@@ -303,6 +310,7 @@ helper_main(void)
             purge_while_due();
         } while (rest());
         mi__watch_end();
+        atomic_set_relaxed(&seen_off, held_bytes());
         // Q1, seq_cst: pairs with Q2 in set_deadline, and with the acquire in become_helper.
         atomic_store_explicit(&helper, NONE, memory_order_seq_cst);
         atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in set_deadline
@@ -312,7 +320,8 @@ helper_main(void)
 void
 mi__purge_want_helper(void)
 {
-    if (atomic_get_relaxed(&helper) == NONE && (mi__watch_is_on() || much_is_held())) {
+    if (atomic_get_relaxed(&helper) == NONE &&
+        (mi__watch_is_on() || much_is_held(atomic_get_relaxed(&seen_off)))) {
         atomic_set_relaxed(&mi__purge_wanted, true);
     }
 }
@@ -325,7 +334,7 @@ mi__purge_start_helper(void)
         return;
     }
     bool to_purge = atomic_get_relaxed(&deadline_ms) != 0 && conf_get(purge_delay_ms) > 0;
-    if ((!to_purge && !mi__watch_is_on() && !much_is_held()) || !may_have_helper()) {
+    if ((!to_purge && !mi__watch_is_on() && !much_is_held(0)) || !may_have_helper()) {
         return;
     }
     int64_t now_ms = mi__os_clock_ms();
