@@ -135,7 +135,8 @@ def sigma(held, size, rate):
 def accuracy(program, library, rate, runs):
     totals, failed = [], []
     for turn in range(runs):
-        profile, out = run(program, library, PROFILE_RATE=str(rate), GUARDED_SAMPLE_SEED=str(turn + 1))
+        profile, out = run(program, library, PROFILE_RATE=str(rate), GUARDED_SAMPLE_SEED=str(turn + 1),
+                           GUARDED_SAMPLE_RATE="0")
         names = profile.names()
         held = {}
         for line in out.splitlines():
