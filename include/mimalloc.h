@@ -824,7 +824,10 @@ typedef void *mi_arena_id_t;
 /* A new heap; NULL, with errno = ENOMEM, without memory or beyond 65,535 heaps at a time. */
 mi_decl_nodiscard mi_decl_export mi_heap_t *mi_heap_new(void) mi_attr_noexcept;
 
-/* The same, with blocks in the arena `arena_id` only: without room there, allocation fails. */
+/*
+ * The same, with blocks in the arena `arena_id` only: without room there, allocation fails. Such blocks are
+ * never guarded, nor samples of the profile up to 64 KiB, since those lie elsewhere.
+ */
 mi_decl_nodiscard mi_decl_export
 mi_heap_t *mi_heap_new_in_arena(mi_arena_id_t arena_id) mi_attr_noexcept;
 

@@ -12,6 +12,7 @@
 #include "arena/meta.h"
 #include "base/check.h"
 #include "base/hooks.h"
+#include "heap/heap.h"
 #include "heap/registry.h"
 
 enum { BUCKETS = 4096 };
@@ -242,6 +243,11 @@ mi__samples_new(unsigned samplers, size_t requested)
 block_t *
 mi__samples_make(thread_heap_t *heap, block_t *block, size_t size, unsigned samplers, bool *zero)
 {
+    // A heap that is bound to a region promises that its blocks lie there; those of samples don't.
+    const heap_t *of = atomic_get_relaxed(&heap->heap);
+    if (of != NULL && of->only != NULL) {
+        return block;
+    }
     if (!mi__sampling_may_guard(heap, size)) {
         samplers &= ~(1U << SAMPLER_GUARD);
     }

@@ -218,6 +218,25 @@ bound_heaps_end_with_their_arena(void)
     mi_heap_destroy(heap);
 }
 
+// Samples of the profile and guarded blocks lie elsewhere: a bound heap has none among its blocks.
+static void
+bound_heaps_have_no_samples(void)
+{
+    mi_arena_id_t id = NULL;
+    char *p = map(8 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    EXPECT(mi_manage_os_memory_ex(p, 8 * MIB, true, false, true, -1, true, &id));
+    mi_heap_t *heap = mi_heap_new_in_arena(id);
+    EXPECT(heap != NULL);
+    mi_theap_guarded_set_sample_rate(mi_heap_theap(heap), 1, 1);
+    (void)mi_profile_start(64);
+    for (size_t i = 0; i < BLOCKS && i < 3000; i++) {
+        blocks[i] = mi_heap_malloc(heap, 16 + i % 1000);
+        EXPECT(blocks[i] != NULL && mi_arena_contains(id, blocks[i]));
+    }
+    mi_profile_stop();
+    mi_heap_destroy(heap);
+}
+
 static void
 pinned_memory_keeps_its_pages(void)
 {
@@ -405,6 +424,7 @@ main(void)
     in_child(full_arenas_do_no_harm);
     in_child(exclusive_arenas_stay_empty);
     in_child(bound_heaps_end_with_their_arena);
+    in_child(bound_heaps_have_no_samples);
     in_child(pinned_memory_keeps_its_pages);
     in_child(memory_with_a_function_serves);
     in_child(reserved_memory_serves);
