@@ -8,6 +8,8 @@
 [ -r /proc/self/smaps ] || { echo "SKIP: no /proc/self/smaps" && exit 77; }
 compile huge.c
 mib=128
+# Guarded blocks cut mappings into more.
+export MIMALLOC_GUARDED_SAMPLE_RATE=0
 
 # figure WHEN NAME: from the last run.
 figure() {
