@@ -22,7 +22,7 @@
 
 enum { ERRNO_MARK = 77, WENT_ON = 0 };
 
-static char said[64 * 1024]; // what the child wrote to standard error
+static char said[1 << 18]; // what the child wrote to standard error
 static long child_id;
 
 // Runs `body` in a child; returns its exit status, or the negative number of the signal that ended it.
