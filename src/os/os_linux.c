@@ -42,7 +42,10 @@ enum {
     NONBLOCKING = 1,   // GRND_NONBLOCK
     EMULATED_RESERVE_LOG2 = 30,
     RESIDENT_STEP = 512, // OS pages asked about in one call
+    MOVE_FLAGS = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
 };
+
+enum { UNKNOWN, POSSIBLE, IMPOSSIBLE };
 
 static size_t page_size;
 static int64_t start_ms;
@@ -50,7 +53,7 @@ static _Atomic(bool) populate_unsupported;
 static _Atomic(uint64_t) calls_reserve;
 static _Atomic(uint64_t) calls_commit;
 static _Atomic(uint64_t) calls_purge;
-static _Atomic(bool) move_unsupported;
+static _Atomic(int) moves; // whether mi__os_move can
 
 // ---- memory --------------------------------------------------------------------------------
 
@@ -156,22 +159,37 @@ mi__os_purge(void *start, size_t size)
     return done;
 }
 
+// Without MREMAP_DONTUNMAP the old place would be a hole for a moment, in which other threads' mmap may
+// land. Kernels before 5.7 do not know it. qemu-user does it, but takes the old place for free to map all
+// the same (seen with 7.2), so that what it says of the place afterwards is looked at.
+static bool
+can_move(void)
+{
+    int known = atomic_get_relaxed(&moves);
+    if (known != UNKNOWN) {
+        return known == POSSIBLE;
+    }
+    bool works = false;
+    char *p = (char *)mmap(NULL, 2 * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p != MAP_FAILED) {
+        unsigned char state;
+        works = mremap(p, page_size, page_size, MOVE_FLAGS, p + page_size) != MAP_FAILED &&
+                mincore(p, page_size, &state) == 0;
+        munmap(p, 2 * page_size);
+    }
+    atomic_set_relaxed(&moves, works ? POSSIBLE : IMPOSSIBLE);
+    return works;
+}
+
 bool
 mi__os_move(void *from, void *to, size_t size)
 {
-    if (atomic_get_relaxed(&move_unsupported)) {
-        return false;
-    }
     int saved = errno;
-    // Without MREMAP_DONTUNMAP the range would be a hole for a moment, in which other threads' mmap may
-    // land. Kernels before 5.7 do not know it; those before 6.17 answer EFAULT when `from` is more than
-    // one mapping, which a block that has moved and grown since may be.
-    void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-    if (moved == MAP_FAILED && (errno == EINVAL || errno == ENOSYS)) {
-        atomic_set_relaxed(&move_unsupported, true);
-    }
+    // Kernels before 6.17 answer EFAULT when `from` is more than one mapping, which a block that has moved
+    // and grown since may be.
+    bool moved = can_move() && mremap(from, size, size, MOVE_FLAGS, to) != MAP_FAILED;
     errno = saved;
-    return moved != MAP_FAILED;
+    return moved;
 }
 
 bool
