@@ -14,7 +14,6 @@
 #include "os/os.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -31,6 +30,10 @@ enum {
     // what comes late. ThreadSanitizer takes the last one for itself.
     EXIT_ROUND = MI_TSAN ? 2 : 3,
     HELPER_STACK_BYTES = 64 * 1024,
+    // The kernel's FUTEX_WAIT and FUTEX_WAKE, among the threads of one process: musl comes without
+    // <linux/futex.h>.
+    WAIT_PRIVATE = 128,
+    WAKE_PRIVATE = 129,
 };
 
 typedef struct exit_state_t {
@@ -122,7 +125,7 @@ mi__os_wait(_Atomic(uint32_t) *word, uint32_t value, int64_t ms)
 {
     int saved = errno;
     struct timespec time = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time, NULL, 0);
+    syscall(SYS_futex, word, WAIT_PRIVATE, value, &time, NULL, 0);
     errno = saved;
 }
 
@@ -130,7 +133,7 @@ void
 mi__os_wake(_Atomic(uint32_t) *word)
 {
     int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    syscall(SYS_futex, word, WAKE_PRIVATE, 1, NULL, NULL, 0);
     errno = saved;
 }
 
