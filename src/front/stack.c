@@ -31,7 +31,7 @@ enum {
     ROOT_FRAMES = 3,
     RECORD = 2 * sizeof(uintptr_t), // a saved frame pointer and a return address
     KNOWN = 256,                    // stacks of the unwinder's remembered
-    FRAME_REGISTER = 6,             // rbp, as tables of unwinders number it
+    FRAME_REGISTER = 6, // rbp, as tables of unwinders number it; where PLACES_KNOWN, that is x86-64
 };
 
 // A stack of frames without frame pointers: each return address, and how far below the thread's stack end
@@ -187,10 +187,12 @@ take_frame(struct _Unwind_Context *context, void *arg)
         to->first = 0;
     }
     if (to->first == 0 && (to->count > 0 || !is_ours(pc))) {
-        uintptr_t end = get_cfa(context);
-        to->varies = to->varies || (to->count > 0 && to->frame_pointer + RECORD == end);
-        to->frame_pointer = get_register(context, FRAME_REGISTER);
-        to->places[to->count] = end - sizeof(uintptr_t);
+        if (PLACES_KNOWN) {
+            uintptr_t end = get_cfa(context);
+            to->varies = to->varies || (to->count > 0 && to->frame_pointer + RECORD == end);
+            to->frame_pointer = get_register(context, FRAME_REGISTER);
+            to->places[to->count] = end - sizeof(uintptr_t);
+        }
         to->frames[to->count++] = pc + (exact != 0);
     }
     return _URC_NO_REASON;
