@@ -335,16 +335,14 @@ class Man:
             if entry.kind != "operator":
                 out += self.synopsis(entry)
         out.append(".Sh DESCRIPTION")
-        for lines in section.intro:
-            out += self.prose(lines) + [".Pp"]
+        for i, lines in enumerate(section.intro):
+            out += ([".Pp"] if i > 0 else []) + self.prose(lines)
         for group in section.groups:
             if not group.contract:
                 continue
             params = {p for e in group.entries for p in e.param_names()}
             out.append(".Ss " + " , ".join(dict.fromkeys(e.name for e in group.entries)).replace(" ,", ","))
             out += self.prose(group.contract, params)
-        while out[-1] == ".Pp":
-            out.pop()
         rules = self.reference.rules_of(entries)
         if rules:
             out.append(".Sh WHAT HOLDS FOR ALL FUNCTIONS")
