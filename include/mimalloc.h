@@ -1022,7 +1022,7 @@ mi_decl_extension mi_decl_nodiscard mi_decl_export
 bool mi_unsafe_heap_page_is_under_utilized(mi_heap_t *heap, void *p, size_t perc_threshold) mi_attr_noexcept;
 
 /* What a page holds, see mi_unsafe_page_info. */
-typedef struct mi_page_info_s {
+typedef struct mi_page_info_t {
     size_t block_size; /* bytes of each block */
     size_t used;       /* blocks that are live */
     size_t capacity;   /* blocks that fit */

@@ -122,9 +122,8 @@ mi__account_frames(const uintptr_t *frames, size_t count)
             mi__format(&text, " (%s+0x%lx)", name, (unsigned long)offset);
             size_t length = 0;
             const unsigned char *id = build_id(frames[i] - 1 - offset, &length);
-            mi__format(&text, id == NULL ? "" : " (BuildId: ");
-            for (size_t k = 0; k < length; k++) {
-                mi__format(&text, "%02x", id[k]);
+            for (size_t k = 0; id != NULL && k < length; k++) {
+                mi__format(&text, k == 0 ? " (BuildId: %02x" : "%02x", id[k]);
             }
             mi__format(&text, id == NULL ? "" : ")");
         }

@@ -193,7 +193,7 @@ mi__guard_place(sample_t *sample)
 static const char *
 find_byte(const char *p, const char *end, ptrdiff_t step)
 {
-    while (p != end && *p == 0) {
+    while (p != end && *p == 0) { // NOLINT(clang-analyzer-core.NullDereference): a slot in use has a block
         uint64_t word;
         const char *low = step > 0 ? p : p - 7;
         size_t left = (size_t)((end - p) * step);

@@ -67,7 +67,8 @@ mi__sampling_chance(double x)
         return 1;
     }
     unsigned doublings = 0;
-    for (; x > 1.0 / 64; x /= 2) {
+    while (x > 1.0 / 64) {
+        x /= 2;
         doublings++;
     }
     double chance = x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4)));
@@ -206,12 +207,12 @@ mi__sampling_may_guard(const thread_heap_t *heap, size_t size)
 static void
 take_back(thread_heap_t *heap, page_t *page, uint64_t keep)
 {
-    block_t *last = page->free;
-    while (--keep > 0) {
-        last = last->next;
+    block_t **end = &page->free;
+    while (keep-- > 0) {
+        end = &(*end)->next; // NOLINT(clang-analyzer-core.NullDereference): the list is longer
     }
-    block_t *block = last->next;
-    last->next = NULL;
+    block_t *block = *end; // NOLINT(clang-analyzer-core.NullDereference)
+    *end = NULL;
     uint32_t count = 0;
     for (block_t *next; block != NULL; block = next, count++) {
         next = block->next;
