@@ -14,7 +14,7 @@ cmake := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 ctest := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL ctest --output-on-failure --no-tests=error
 libraries := mimalloc mimalloc-static mimalloc-object mimalloc-tool
 
-.PHONY: help build run test tests-long fuzz check docs amalgam release format bench bench-quick bench-instructions install clean configure compile
+.PHONY: help build run test tests-long fuzz check docs site amalgam release format bench bench-quick bench-instructions install clean configure compile
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,7 +30,7 @@ run: ## run a program under mimalloc and beside it under the system's malloc: ma
 	@build/tools/side_by_side build/libmimalloc.so '$(subst ','\'',$(CMD))'
 
 test: ## install what the tests need, build, and run them all
-	@tools/install_deps.sh build test check
+	@tools/install_deps.sh build test check site
 	@$(MAKE) configure
 	@$(cmake) --build build --parallel $(JOBS)
 	@cd build && $(ctest) --parallel $(JOBS) --label-exclude long
@@ -45,7 +45,7 @@ fuzz: ## fuzz with libFuzzer, an hour for each target: make fuzz SECONDS=600 TAR
 	@tools/install_deps.sh build fuzz
 	@bash tests/fuzz/run.sh $(or $(SECONDS),3600) $(or $(ENGINE),libfuzzer) $(TARGETS)
 
-check: ## check format, lint, layers, headers, exported names, house rules and prose
+check: ## check format, lint, layers, headers, exported names, house rules, prose and spelling
 	@tools/install_deps.sh build check
 	@$(MAKE) compile
 	@cd build && $(ctest) --parallel $(JOBS) --label-regex check
@@ -53,6 +53,10 @@ check: ## check format, lint, layers, headers, exported names, house rules and p
 docs: ## make the reference of the public interface from its headers: HTML and manual pages in build/docs
 	@tools/install_deps.sh docs
 	@$(PYTHON) tools/gen_reference.py build/docs
+
+site: ## make the documentation site: static pages in build/site
+	@tools/install_deps.sh docs site
+	@$(PYTHON) tools/gen_site.py build/site
 
 amalgam: ## make the whole library one file: mimalloc.c and its headers in build/amalgam
 	@tools/install_deps.sh docs

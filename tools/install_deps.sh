@@ -35,6 +35,10 @@ for task in "$@"; do
             need binutils nm
             need clang-format clang-format
             need clang-tidy clang-tidy
+            need codespell codespell
+            ;;
+        site)
+            need python3-markdown "/usr/lib/python3/dist-packages/markdown/__init__.py"
             ;;
         fuzz)
             need clang clang
@@ -94,7 +98,7 @@ for task in "$@"; do
             fi
             ;;
         *)
-            echo "install_deps.sh: no task '$task' (build run check docs bench test)" >&2
+            echo "install_deps.sh: no task '$task' (build run check docs site fuzz bench test)" >&2
             exit 2
             ;;
     esac
