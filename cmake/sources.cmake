@@ -91,13 +91,23 @@ set(MI_SOURCES_TOOL
   tool/compare.c
   tool/doctor.c
   tool/elf_file.c
+  tool/explain.c
+  tool/html_page.c
   tool/main.c
   tool/map.c
   tool/map_page.c
   tool/metrics_verb.c
   tool/model.c
+  tool/pprof_file.c
   tool/preload.c
+  tool/profile_source.c
+  tool/profile_verb.c
   tool/run.c
+  tool/site_reader.c
+  tool/stacks.c
+  tool/stacks_page.c
+  tool/stacks_text.c
+  tool/symbols.c
   tool/target.c
   tool/text.c
   tool/top.c

@@ -121,6 +121,29 @@ typedef struct mi_descriptor_s {
     /* Flag in a page's owner word: it holds sampled blocks. Each has a block of another page kept for it,
        which counts in its place: pass such pages over. */
     uint32_t owner_sampled;
+
+    /* The profile: sites, which are stacks with a size class, and the samples that live */
+    const void *sites;        /* an array of pointers to their first sites; site_next leads on */
+    const void *samples;      /* a pointer to the first record of a sample; sample_next leads on */
+    const void *profile_rate; /* u64: one sample in so many bytes, 0 while none are taken */
+    uint32_t site_count;      /* lists of sites that there are */
+
+    /* In a site */
+    uint32_t site_next;         /* in its list */
+    uint32_t site_depth;        /* u32: return addresses, */
+    uint32_t site_frames;       /* which begin here, the innermost first */
+    uint32_t site_allocated;    /* four u64: samples, bytes of their blocks, allocations that they … */
+    uint32_t site_freed;        /* … stand for, bytes that were asked for in these; and the same of frees */
+    uint32_t site_peak;         /* u64: bytes in use at most */
+    uint32_t site_marked;       /* u64: bytes in use at the mark */
+    uint32_t site_lifetime;     /* u64: milliseconds that the freed samples lived, added up */
+    uint32_t site_weight_shift; /* the third number of four is in units of 1 / (1 << site_weight_shift) */
+
+    /* In the record of a sample */
+    uint32_t sample_next;
+    uint32_t sample_block;      /* pointer: what the program has; NULL in a record not in use */
+    uint32_t sample_stands_for; /* pointer: the block of an ordinary page that is kept for it, or NULL */
+    uint32_t sample_site;       /* pointer to the site, or NULL */
 } mi_descriptor_t;
 
 /* ---- The live page ------------------------------------------------------------------------------ */

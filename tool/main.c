@@ -18,6 +18,10 @@ static const struct {
     {"doctor", verb_doctor, "say whether the library is active, and if not, why not"},
     {"top", verb_top, "watch the heaps of processes"},
     {"map", verb_map, "draw the heap of a process or core file"},
+    {"profile", verb_profile, "tell which calls hold the memory of a process or program"},
+    {"leaks", verb_leaks, "tell what was allocated and still lives, by stack"},
+    {"diff", verb_diff, "compare two profiles"},
+    {"explain", verb_explain, "put functions and lines into a report of the library"},
     {"metrics", verb_metrics, "print a process's figures as OpenMetrics, or serve them"},
     {"compare", verb_compare, "time a program with this library and with others"},
 };

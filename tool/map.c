@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // map.c — mimalloc map: the heap of a process or core file, as text, as JSON, and as a page (map_page.c).
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,20 +203,6 @@ print_json(const model_t *model)
     json_end(&json, '}');
 }
 
-static void
-write_page(const model_t *model, const char *path)
-{
-    FILE *to = fopen(path, "we");
-    if (to == NULL) {
-        fail(EXIT_FAILED, "%s cannot be written: %s", path, strerror(errno));
-    }
-    map_page(model, to);
-    bool whole = ferror(to) == 0;
-    if (fclose(to) != 0 || !whole) {
-        fail(EXIT_FAILED, "%s cannot be written: %s", path, strerror(errno));
-    }
-}
-
 int
 verb_map(int argc, char **argv)
 {
@@ -263,7 +248,9 @@ verb_map(int argc, char **argv)
     }
     model_t *model = model_read(target, true);
     if (output != NULL) {
-        write_page(model, output);
+        FILE *to = output_open(output);
+        map_page(model, to);
+        output_close(to, output);
     } else if (as_json) {
         print_json(model);
     } else {

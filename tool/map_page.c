@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "html_page.h"
 #include "text.h"
 
 enum {
@@ -17,12 +18,7 @@ enum {
     CLASS_MIXED = -3,
 };
 
-__asm__(".pushsection .rodata\n"
-        "map_html_start: .incbin \"" MI_TOOL_DIR "/map.html\"\n"
-        "map_html_end: .byte 0\n"
-        ".popsection\n");
-extern const char map_html_start[] __attribute__((visibility("hidden")));
-extern const char map_html_end[] __attribute__((visibility("hidden")));
+PAGE_FILE(map_html, "map.html");
 
 unsigned char *
 map_dirty(const model_t *model, const region_model_t *region)
@@ -203,13 +199,14 @@ put_data(const model_t *model, FILE *to)
     json_end(&json, '}');
 }
 
+static void
+put_map(const void *model, FILE *to)
+{
+    put_data(model, to);
+}
+
 void
 map_page(const model_t *model, FILE *to)
 {
-    static const char mark[] = "/*DATA*/";
-    const char *at = strstr(map_html_start, mark);
-    fwrite(map_html_start, 1, (size_t)(at - map_html_start), to);
-    put_data(model, to);
-    at += sizeof mark - 1;
-    fwrite(at, 1, (size_t)(map_html_end - at), to);
+    page_write(map_html, put_map, model, to);
 }

@@ -24,6 +24,11 @@ NUMBERS = """
     thread_heap_next thread_heap_granted thread_heap_pages_made thread_heap_singletons thread_heap_singleton_bytes
     thread_heap_held held_lists held_list_step held_first held_stand_ins heap_subproc heap_live heap_next heap_slot
     subproc_main subproc_live subproc_next owner_sampled""".split()
+MORE_ADDRESSES = "sites samples profile_rate".split()
+MORE_NUMBERS = """
+    site_count site_next site_depth site_frames site_allocated site_freed site_peak site_marked site_lifetime
+    site_weight_shift sample_next sample_block sample_stands_for sample_site""".split()
+FIELDS = ADDRESSES + NUMBERS + MORE_ADDRESSES + MORE_NUMBERS
 MAGIC = b"mimalloc"
 HEADER_BYTES = 24
 LARGEST_WALK = 1 << 20  # links followed in one list, at most
@@ -121,11 +126,12 @@ class Heap:
             raise Unreadable(f"no descriptor of libmimalloc at {at:#x}")
         self.word = "Q" if pointer_bytes == 8 else "I"
         self.word_bytes = pointer_bytes
-        form = f"<{len(ADDRESSES)}{self.word}{len(NUMBERS)}I"
+        form = "<" + "".join(f"{len(names)}{kind}" for names, kind in (
+            (ADDRESSES, self.word), (NUMBERS, "I"), (MORE_ADDRESSES, self.word), (MORE_NUMBERS, "I")))
         if version != 1 or bytes_ < HEADER_BYTES + struct.calcsize(form):
             raise Unreadable(f"the descriptor at {at:#x} is of version {version}, not 1")
         values = struct.unpack(form, read(at + HEADER_BYTES, struct.calcsize(form)))
-        self.layout = dict(zip(ADDRESSES + NUMBERS, values))
+        self.layout = dict(zip(FIELDS, values))
         if self.layout["self"] != at:
             raise Unreadable(f"the descriptor at {at:#x} is a copy")
         self.regions = sorted(self._regions())

@@ -4,14 +4,17 @@ _mimalloc() {
     local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]:-} options=
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "run doctor top map metrics compare --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "run doctor top map profile leaks diff explain metrics compare --help --version" -- "$current"))
         return
     fi
     case $verb in
-        run) options="--stats --limit= --live --metrics= --verbose --secure --library= --dry-run --json --help" ;;
+        run) options="--stats --limit= --live --metrics= --verbose --profile --secure --library= --dry-run --json --help" ;;
         doctor) options="--library= --json --help" ;;
         top) options="--delay= --times= --json --help" ;;
         map) options="--output= --width= --json --help" ;;
+        profile | leaks) options="--seconds= --output= --type= --rows= --run --rate= --library= --json --help" ;;
+        diff) options="--output= --type= --rows= --json --help" ;;
+        explain) options="--json --help" ;;
         metrics) options="--classes --listen= --json --help" ;;
         compare) options="--runs= --with= --library= --csv --json --help" ;;
     esac

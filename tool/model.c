@@ -275,8 +275,8 @@ read_region_pages(model_t *model, const region_model_t *region)
     free(block);
 }
 
-static page_model_t *
-page_of(const model_t *model, uint64_t address)
+page_model_t *
+model_page_of(const model_t *model, uint64_t address)
 {
     size_t low = 0;
     size_t high = model->page_count;
@@ -300,7 +300,7 @@ discount_list(const model_t *model, uint64_t block)
 {
     uint64_t count = 0;
     for (unsigned i = 0; block != 0 && i < LIST_MAX; i++) {
-        page_model_t *page = page_of(model, block);
+        page_model_t *page = model_page_of(model, block);
         if (page == NULL || page->live == 0) {
             break;
         }

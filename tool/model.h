@@ -78,6 +78,9 @@ model_t *model_try(const target_t *target, bool resident, const char **why);
 model_t *model_read(const target_t *target, bool resident);
 void model_free(model_t *model);
 
+// The page that an address lies in; NULL where none is.
+page_model_t *model_page_of(const model_t *model, uint64_t address);
+
 // The live page; false where it cannot be read.
 bool model_live(const model_t *model, mi_live_t *live, uint64_t *address);
 

@@ -141,3 +141,32 @@ preload_obstacle(const char *path, const char *library)
     }
     return (obstacle_t){0};
 }
+
+void
+preload_check(const char *program, const char *library)
+{
+    char path[PATH_MAX];
+    if (preload_find(program, path) == NULL) {
+        fail(EXIT_NOT_FOUND, "%s: there is no such program", program);
+    }
+    obstacle_t obstacle = preload_obstacle(path, library);
+    if (obstacle.certain) {
+        fail(EXIT_FAILED, "%s: %s; %s", program, obstacle.what, obstacle.remedy);
+    }
+    if (obstacle.what != NULL) {
+        fprintf(stderr, "mimalloc: %s: %s; %s\n", program, obstacle.what, obstacle.remedy);
+    }
+}
+
+void
+preload_set(const char *library)
+{
+    const char *others = getenv("LD_PRELOAD");
+    bool any = others != NULL && *others != 0;
+    if (any && strstr(others, library) != NULL) {
+        return;
+    }
+    char *value = format_new("%s%s%s", library, any ? ":" : "", any ? others : "");
+    setenv("LD_PRELOAD", value, 1);
+    free(value);
+}

@@ -22,4 +22,10 @@ typedef struct obstacle_t {
 // What is in the way of running the file `path` with the library `library` (a path, or a bare name).
 obstacle_t preload_obstacle(const char *path, const char *library);
 
+// Ends the tool, with a line, where a program cannot be run with the library; says what may be in the way.
+void preload_check(const char *program, const char *library);
+
+// Makes the environment name the library, before what is preloaded already.
+void preload_set(const char *library);
+
 #endif

@@ -18,6 +18,8 @@ static const char help[] =
     "  -L, --live           keep counters that `mimalloc top` may read (MIMALLOC_LIVE=1)\n"
     "  -m, --metrics=FILE   write OpenMetrics to a file, %p is the process (MIMALLOC_METRICS)\n"
     "  -v, --verbose        say at the start that it is active (MIMALLOC_VERBOSE=1)\n"
+    "  -p, --profile[=RATE] take samples, and write ./mimalloc.<pid>.<number>.pb.gz at the end "
+    "(MIMALLOC_PROFILE)\n"
     "      --secure         use the hardened library\n"
     "      --library=FILE   use this library\n"
     "  -n, --dry-run        say what is in the way, and start nothing\n"
@@ -48,42 +50,23 @@ report(const char *program, const char *path, const char *library, obstacle_t ob
     }
 }
 
-// Before what is preloaded already: a tool like that stays first only when it must.
-static void
-preload(const char *library)
-{
-    const char *others = getenv("LD_PRELOAD");
-    bool any = others != NULL && *others != 0;
-    if (any && strstr(others, library) != NULL) {
-        return;
-    }
-    char *value = format_new("%s%s%s", library, any ? ":" : "", any ? others : "");
-    setenv("LD_PRELOAD", value, 1);
-    free(value);
-}
-
 int
 verb_run(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"stats", no_argument, NULL, 's'},
-        {"limit", required_argument, NULL, 'l'},
-        {"live", no_argument, NULL, 'L'},
-        {"metrics", required_argument, NULL, 'm'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"secure", no_argument, NULL, 'S'},
-        {"library", required_argument, NULL, 'b'},
-        {"dry-run", no_argument, NULL, 'n'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"stats", no_argument, NULL, 's'},   {"limit", required_argument, NULL, 'l'},
+        {"live", no_argument, NULL, 'L'},    {"metrics", required_argument, NULL, 'm'},
+        {"verbose", no_argument, NULL, 'v'}, {"profile", optional_argument, NULL, 'p'},
+        {"secure", no_argument, NULL, 'S'},  {"library", required_argument, NULL, 'b'},
+        {"dry-run", no_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},    {NULL, 0, NULL, 0},
     };
     const char *given = NULL;
     bool secure = false;
     bool dry = false;
     bool as_json = false;
     int option;
-    while ((option = getopt_long(argc, argv, "+sl:Lm:vnh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+sl:Lm:vp::nh", options, NULL)) != -1) {
         switch (option) {
         case 's':
             setenv("MIMALLOC_SHOW_STATS", "1", 1);
@@ -99,6 +82,12 @@ verb_run(int argc, char **argv)
             break;
         case 'v':
             setenv("MIMALLOC_VERBOSE", "1", 1);
+            break;
+        case 'p':
+            setenv("MIMALLOC_PROFILE", "mimalloc", 1);
+            if (optarg != NULL) {
+                setenv("MIMALLOC_PROFILE_RATE", optarg, 1);
+            }
             break;
         case 'S':
             secure = true;
@@ -124,21 +113,16 @@ verb_run(int argc, char **argv)
     }
     char path[PATH_MAX];
     const char *library = preload_library(given, secure);
-    if (preload_find(argv[optind], path) == NULL) {
-        fail(EXIT_NOT_FOUND, "%s: there is no such program", argv[optind]);
-    }
-    obstacle_t obstacle = preload_obstacle(path, library);
     if (dry) {
+        if (preload_find(argv[optind], path) == NULL) {
+            fail(EXIT_NOT_FOUND, "%s: there is no such program", argv[optind]);
+        }
+        obstacle_t obstacle = preload_obstacle(path, library);
         report(argv[optind], path, library, obstacle, as_json);
         return obstacle.certain ? EXIT_FAILED : EXIT_DONE;
     }
-    if (obstacle.certain) {
-        fail(EXIT_FAILED, "%s: %s; %s", argv[optind], obstacle.what, obstacle.remedy);
-    }
-    if (obstacle.what != NULL) {
-        fprintf(stderr, "mimalloc: %s: %s; %s\n", argv[optind], obstacle.what, obstacle.remedy);
-    }
-    preload(library);
+    preload_check(argv[optind], library);
+    preload_set(library);
     execvp(argv[optind], argv + optind);
     fail(EXIT_CANNOT_RUN, "%s cannot be started: %s", argv[optind], strerror(errno));
 }

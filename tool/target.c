@@ -28,6 +28,15 @@ add_segment(target_t *target, target_segment_t segment)
     target->segments[target->segment_count++] = segment;
 }
 
+static void
+add_file(target_t *target, uint64_t start, uint64_t end, uint64_t offset, const char *path)
+{
+    if ((target->file_count & (target->file_count + 1)) == 0) {
+        target->files = grow_memory(target->files, 2 * target->file_count + 2, sizeof *target->files);
+    }
+    target->files[target->file_count++] = (target_file_t){start, end, offset, strdup(path)};
+}
+
 // ---- a process
 
 // NULL: it is open; else what is in the way, with a %s for the process.
@@ -56,6 +65,11 @@ open_process(target_t *target)
                                                    .bytes = to - from,
                                                    .begins_file = is_file && offset == 0,
                                                    .is_data = is_file || rights[1] == 'w'});
+            const char *name = strchr(line, '/');
+            if (name != NULL && rights[2] == 'x') {
+                line[strcspn(line, "\n")] = 0;
+                add_file(target, from, to, offset, name);
+            }
         }
     }
     free(line);
@@ -85,6 +99,47 @@ target_try_process(const char *pid)
 }
 
 // ---- a core file
+
+// The files that were mapped, by a note that Linux puts into core files: numbers of them and of a page,
+// ranges, and then the names.
+static void
+read_core_files(target_t *target, const unsigned char *at, size_t bytes)
+{
+    uint64_t head[2];
+    uint64_t entry[3];
+    if (bytes < sizeof head) {
+        return;
+    }
+    memcpy(head, at, sizeof head);
+    if (head[0] > (bytes - sizeof head) / sizeof entry) {
+        return;
+    }
+    const char *name = (const char *)at + sizeof head + head[0] * sizeof entry;
+    const char *end = (const char *)at + bytes;
+    for (uint64_t i = 0; i < head[0] && name < end && memchr(name, 0, (size_t)(end - name)) != NULL; i++) {
+        memcpy(entry, at + sizeof head + i * sizeof entry, sizeof entry);
+        add_file(target, entry[0], entry[1], entry[2] * head[1], name);
+        name += strlen(name) + 1;
+    }
+}
+
+static void
+read_core_notes(target_t *target, uint64_t at, uint64_t bytes)
+{
+    uint64_t end = bytes < target->core_bytes - at ? at + bytes : target->core_bytes;
+    while (at < end && end - at >= sizeof(Elf64_Nhdr)) {
+        Elf64_Nhdr note;
+        memcpy(&note, target->core + at, sizeof note);
+        uint64_t contents = at + sizeof note + ((uint64_t)note.n_namesz + 3) / 4 * 4;
+        if (contents > end || note.n_descsz > end - contents) {
+            return;
+        }
+        if (note.n_type == NT_FILE) {
+            read_core_files(target, target->core + contents, note.n_descsz);
+        }
+        at = contents + ((uint64_t)note.n_descsz + 3) / 4 * 4;
+    }
+}
 
 static void
 open_core(target_t *target)
@@ -118,6 +173,9 @@ open_core(target_t *target)
     for (unsigned i = 0; i < header->e_phnum; i++) {
         Elf64_Phdr load;
         memcpy(&load, core + header->e_phoff + i * sizeof load, sizeof load);
+        if (load.p_type == PT_NOTE && load.p_offset < target->core_bytes) {
+            read_core_notes(target, load.p_offset, load.p_filesz);
+        }
         if (load.p_type != PT_LOAD || load.p_filesz == 0) {
             continue;
         }
@@ -172,6 +230,10 @@ target_close(target_t *target)
     if (target->core != NULL) {
         munmap((void *)(uintptr_t)target->core, target->core_bytes);
     }
+    for (size_t i = 0; i < target->file_count; i++) {
+        free(target->files[i].path);
+    }
+    free(target->files);
     free(target->segments);
     free(target);
 }

@@ -16,11 +16,21 @@ typedef struct target_segment_t {
     bool is_data;                  // writable, or has been
 } target_segment_t;
 
+// A file that is mapped.
+typedef struct target_file_t {
+    uint64_t start;
+    uint64_t end;
+    uint64_t offset;
+    char *path;
+} target_file_t;
+
 typedef struct target_t {
     const char *name; // as the user gave it
     pid_t pid;        // 0: a core file
     target_segment_t *segments;
     size_t segment_count;
+    target_file_t *files;
+    size_t file_count;
     const unsigned char *core;
     size_t core_bytes;
     bool cut; // the core file is shorter than it says

@@ -33,23 +33,59 @@ bytes_text(bytes_text_t *text, uint64_t bytes)
     return text->chars;
 }
 
+FILE *
+output_open(const char *path)
+{
+    FILE *to = fopen(path, "we");
+    if (to == NULL) {
+        fail(EXIT_FAILED, "%s cannot be written: %s", path, strerror(errno));
+    }
+    return to;
+}
+
+void
+output_close(FILE *to, const char *path)
+{
+    bool whole = ferror(to) == 0;
+    if (fclose(to) != 0 || !whole) {
+        fail(EXIT_FAILED, "%s cannot be written: %s", path, strerror(errno));
+    }
+}
+
 // ---- JSON
 
-static void
-put_string(const json_t *json, const char *text)
+// Bytes of the character of UTF-8 that begins here; 0 where none does.
+static unsigned
+utf8_length(const unsigned char *at)
 {
-    fputc('"', json->to);
-    for (; *text != 0; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') {
-            fprintf(json->to, "\\%c", c);
-        } else if (c < ' ') {
-            fprintf(json->to, "\\u%04x", c);
-        } else {
-            fputc(c, json->to);
+    unsigned length = *at < 0x80 ? 1 : *at < 0xc2 ? 0 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : *at < 0xf5 ? 4 : 0;
+    for (unsigned i = 1; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
         }
     }
-    fputc('"', json->to);
+    return length;
+}
+
+// Names come from foreign files, and may stand in a page: no byte of them ends the script there.
+void
+json_string(FILE *to, const char *text)
+{
+    fputc('"', to);
+    for (const unsigned char *at = (const unsigned char *)text; *at != 0;) {
+        unsigned length = utf8_length(at);
+        if (length == 0) {
+            fputc('?', to);
+        } else if (*at == '"' || *at == '\\') {
+            fprintf(to, "\\%c", *at);
+        } else if (*at < ' ' || *at == '<') {
+            fprintf(to, "\\u%04x", *at);
+        } else {
+            fwrite(at, 1, length, to);
+        }
+        at += length == 0 ? 1 : length;
+    }
+    fputc('"', to);
 }
 
 static void
@@ -59,7 +95,7 @@ put_name(json_t *json, const char *name)
         fprintf(json->to, "%s\n%*s", json->follows ? "," : "", (int)json->depth * 2, "");
     }
     if (name != NULL) {
-        put_string(json, name);
+        json_string(json->to, name);
         fputs(": ", json->to);
     }
     json->follows = true;
@@ -93,6 +129,13 @@ json_number(json_t *json, const char *name, uint64_t value)
 }
 
 void
+json_signed(json_t *json, const char *name, int64_t value)
+{
+    put_name(json, name);
+    fprintf(json->to, "%lld", (long long)value);
+}
+
+void
 json_real(json_t *json, const char *name, double value)
 {
     put_name(json, name);
@@ -113,7 +156,7 @@ json_text(json_t *json, const char *name, const char *text)
     if (text == NULL) {
         fputs("null", json->to);
     } else {
-        put_string(json, text);
+        json_string(json->to, text);
     }
 }
 

@@ -27,6 +27,10 @@ typedef struct bytes_text_t {
 } bytes_text_t;
 const char *bytes_text(bytes_text_t *text, uint64_t bytes);
 
+// A file to write, and its end: where that fails the tool ends, with a line.
+FILE *output_open(const char *path);
+void output_close(FILE *to, const char *path);
+
 // ---- JSON, to a stream
 
 typedef struct json_t {
@@ -38,9 +42,13 @@ typedef struct json_t {
 void json_begin(json_t *json, const char *name, char bracket); // '{' or '['; `name` NULL in an array
 void json_end(json_t *json, char bracket);
 void json_number(json_t *json, const char *name, uint64_t value);
+void json_signed(json_t *json, const char *name, int64_t value);
 void json_real(json_t *json, const char *name, double value);
 void json_bool(json_t *json, const char *name, bool value);
 void json_text(json_t *json, const char *name, const char *text);
+
+// A string with its quotes.
+void json_string(FILE *to, const char *text);
 
 // Memory, or the end of the tool.
 void *get_memory(size_t count, size_t size);

@@ -26,6 +26,11 @@ for task in "$@"; do
             need libc6-dev "/usr/include/*/stdlib.h /usr/include/stdlib.h"
             need make make
             need cmake cmake
+            # What the command `mimalloc` reads files with.
+            need libdw-dev "/usr/include/elfutils/libdwfl.h"
+            need libelf-dev "/usr/include/libelf.h"
+            need zlib1g-dev "/usr/include/zlib.h"
+            need g++ "${CXX:-c++}"
             ;;
         run | docs)
             need_python

@@ -7,8 +7,10 @@
 #include "front/descriptor.h"
 
 #include "front/live.h"
+#include "front/sites.h"
 #include "heap/held.h"
 #include "heap/registry.h"
+#include "heap/samples.h"
 
 const mi_descriptor_t mi_descriptor = {
     .magic = {'m', 'i', 'm', 'a', 'l', 'l', 'o', 'c'},
@@ -95,12 +97,34 @@ const mi_descriptor_t mi_descriptor = {
     .subproc_next = offsetof(subproc_t, next_made),
 
     .owner_sampled = OWNER_SAMPLED,
+
+    .sites = mi__sites_lists,
+    .samples = &mi__samples_all,
+    .profile_rate = &mi__sampling_rates[SAMPLER_PROFILE],
+    .site_count = SITE_LISTS,
+
+    .site_next = offsetof(site_t, next),
+    .site_depth = offsetof(site_t, depth),
+    .site_frames = offsetof(site_t, frames),
+    .site_allocated = offsetof(site_t, allocated),
+    .site_freed = offsetof(site_t, freed),
+    .site_peak = offsetof(site_t, peak_space),
+    .site_marked = offsetof(site_t, marked_space),
+    .site_lifetime = offsetof(site_t, lifetime_ms),
+    .site_weight_shift = SITE_WEIGHT_SHIFT,
+
+    .sample_next = offsetof(sample_t, next_made),
+    .sample_block = offsetof(sample_t, block),
+    .sample_stands_for = offsetof(sample_t, stands_for),
+    .sample_site = offsetof(sample_t, of_sampler) + SAMPLER_PROFILE * sizeof(void *),
 };
 
 _Static_assert(sizeof(((page_t *)0)->used) == 4 && sizeof(((page_t *)0)->thread_free) == 8 &&
                    sizeof(((page_t *)0)->class) == 2 && sizeof(((thread_heap_t *)0)->granted[0]) == 8 &&
                    sizeof(bool) == 1,
                "fields have the widths that mimalloc-descriptor.h tells");
+_Static_assert(sizeof(site_sum_t) == 32 && offsetof(site_sum_t, weight) == 16,
+               "sums of sites are the four numbers that mimalloc-descriptor.h tells");
 _Static_assert(HEAP_LIVE == 0 && HEAP_ORPHAN == 1 && HEAP_CLAIMED == 2 && HEAP_DEAD == 3 && HEAP_VACANT == 4,
                "states have the numbers that mimalloc-descriptor.h tells");
 

@@ -11,9 +11,7 @@
 #include "base/bits.h"
 #include "page/sizeclass.h"
 
-enum { BUCKETS = 1 << 12 };
-
-static _Atomic(site_t *) buckets[BUCKETS];
+_Atomic(site_t *) mi__sites_lists[SITE_LISTS];
 static _Atomic(size_t) sites;
 static _Atomic(size_t) all_frames;
 static _Atomic(uint64_t) dropped;
@@ -54,7 +52,7 @@ static site_t *
 find_or_add(const uintptr_t *frames, size_t depth, uint32_t class)
 {
     uint64_t hash = hash_of(frames, depth, class);
-    _Atomic(site_t *) *bucket = &buckets[hash % BUCKETS];
+    _Atomic(site_t *) *bucket = &mi__sites_lists[hash % SITE_LISTS];
     site_t *made = NULL;
     // acquire: the sites' fields; pairs with the release below.
     site_t *first = atomic_get_acquire(bucket);
@@ -162,9 +160,9 @@ static site_t *
 first_from(size_t bucket)
 {
     site_t *site = NULL;
-    while (bucket < BUCKETS && site == NULL) {
+    while (bucket < SITE_LISTS && site == NULL) {
         // acquire: the site's fields; pairs with the acq_rel in find_or_add.
-        site = atomic_get_acquire(&buckets[bucket++]);
+        site = atomic_get_acquire(&mi__sites_lists[bucket++]);
     }
     return site;
 }
@@ -178,7 +176,7 @@ mi__sites_first(void)
 site_t *
 mi__sites_next(const site_t *site)
 {
-    return site->next != NULL ? site->next : first_from(site->hash % BUCKETS + 1);
+    return site->next != NULL ? site->next : first_from(site->hash % SITE_LISTS + 1);
 }
 
 static void

@@ -17,6 +17,7 @@
 
 enum {
     SITES_MAX = 1 << 14,
+    SITE_LISTS = 1 << 12,
     SITE_AGES = 24,         // the last age takes all that are older
     SITE_WEIGHT_SHIFT = 10, // weights are kept in so many bits behind the point
 };
@@ -70,6 +71,9 @@ typedef struct site_use_t {
 } site_use_t;
 site_use_t mi__sites_use(const site_t *site);
 site_use_t mi__sites_allocated(const site_t *site);
+
+// All of them, for tools that read the process from outside.
+extern MI_HIDDEN _Atomic(site_t *) mi__sites_lists[SITE_LISTS];
 
 // The first site, and the one after; NULL at the end.
 site_t *mi__sites_first(void);

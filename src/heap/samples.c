@@ -17,11 +17,11 @@
 
 enum { BUCKETS = 4096 };
 
+_Atomic(sample_t *) mi__samples_all; // [atomic: any thread]
 static spin_t lock;
-static sample_t *buckets[BUCKETS];   // [lock] by address
-static sample_t *unused;             // [lock]
-static page_t *rooms[CLASS_COUNT];   // [lock] pages of the store with room, PAGE_QUEUED
-static _Atomic(sample_t *) all_made; // [atomic: any thread]
+static sample_t *buckets[BUCKETS]; // [lock] by address
+static sample_t *unused;           // [lock]
+static page_t *rooms[CLASS_COUNT]; // [lock] pages of the store with room, PAGE_QUEUED
 
 // The thread is inside of a sampler's function.
 static MI_THREAD_LOCAL bool busy;
@@ -199,11 +199,11 @@ make_record(void)
     if (sample == NULL) {
         return NULL;
     }
-    sample_t *first = atomic_get_relaxed(&all_made);
+    sample_t *first = atomic_get_relaxed(&mi__samples_all);
     do {
         sample->next_made = first;
         // release: the record; pairs with the acquire in mi__samples_first.
-    } while (!atomic_cas_weak_release(&all_made, &first, sample));
+    } while (!atomic_cas_weak_release(&mi__samples_all, &first, sample));
     return sample;
 }
 
@@ -211,7 +211,7 @@ sample_t *
 mi__samples_first(void)
 {
     // acquire: the records' fields; pairs with the release in make_record.
-    return atomic_get_acquire(&all_made);
+    return atomic_get_acquire(&mi__samples_all);
 }
 
 // ---- Samples

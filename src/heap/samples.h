@@ -63,6 +63,9 @@ void *mi__samples_stands_for(const void *block);
 // The heap that the block at `p`, in `page`, belongs to.
 heap_t *mi__samples_heap_of(page_t *page, const void *p);
 
+// The list of all records, for tools that read the process from outside.
+extern MI_HIDDEN _Atomic(sample_t *) mi__samples_all;
+
 // All records ever made; those with a block are samples now. For walks: a guess while others work.
 sample_t *mi__samples_first(void);
 

@@ -118,7 +118,7 @@ def header_fields():
 
 def main():
     program, core = sys.argv[1:3]
-    if header_fields() != tool.ADDRESSES + tool.NUMBERS:
+    if header_fields() != tool.FIELDS:
         raise SystemExit("FAIL: mimalloc-gdb.py has other fields than mimalloc-descriptor.h")
     child = subprocess.Popen([program, "abort"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     told = {}

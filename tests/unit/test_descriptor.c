@@ -8,6 +8,7 @@
 
 #include "alloc/alloc.h"
 #include "front/descriptor.h"
+#include "front/profile.h"
 #include "os/os.h"
 
 static const mi_descriptor_t *const d = &mi_descriptor;
@@ -121,7 +122,52 @@ fields_have_no_gaps(void **state)
     (void)state;
     assert_int_equal(offsetof(mi_descriptor_t, self), 24);
     assert_int_equal(offsetof(mi_descriptor_t, slice_shift), 24 + 8 * sizeof(void *));
-    assert_true(sizeof *d - offsetof(mi_descriptor_t, owner_sampled) < 4 + sizeof(void *));
+    assert_int_equal(offsetof(mi_descriptor_t, sites), offsetof(mi_descriptor_t, owner_sampled) + 4);
+    assert_int_equal(offsetof(mi_descriptor_t, site_count),
+                     offsetof(mi_descriptor_t, sites) + 3 * sizeof(void *));
+    assert_true(sizeof *d - offsetof(mi_descriptor_t, sample_site) < 4 + sizeof(void *));
+}
+
+// A sample and its site are found as docs/outside.md says.
+static void
+a_sample_is_found(void **state)
+{
+    (void)state;
+    assert_int_equal(word_at(d->profile_rate, 0), 0);
+    assert_true(mi__profile_start(1)); // every allocation
+    assert_int_equal(word_at(d->profile_rate, 0), 1);
+    char *p = mi__alloc(5000);
+    const char *sample = pointer_at(d->samples, 0);
+    while (sample != NULL && pointer_at(sample, d->sample_block) != p) {
+        sample = pointer_at(sample, d->sample_next);
+    }
+    assert_non_null(sample);
+    const char *kept = pointer_at(sample, d->sample_stands_for);
+    assert_true((word_at(descriptor_of(p), d->page_owner) & d->owner_sampled) != 0);
+    assert_int_equal(word_at(descriptor_of(kept), d->page_owner) & d->owner_flags, 0);
+    const char *wanted = pointer_at(sample, d->sample_site);
+    bool found = false;
+    for (uint32_t i = 0; i < d->site_count && !found; i++) {
+        const char *site = pointer_at(d->sites, (uint32_t)(i * sizeof(void *)));
+        while (site != NULL && site != wanted) {
+            site = pointer_at(site, d->site_next);
+        }
+        found = site != NULL;
+    }
+    assert_true(found);
+    uint64_t sums[4];
+    memcpy(sums, wanted + d->site_allocated, sizeof sums);
+    assert_int_equal(sums[0], 1);
+    assert_int_equal(sums[1], 5120);
+    assert_int_equal(sums[2] >> d->site_weight_shift, 1);
+    assert_int_equal(sums[3], 5000);
+    assert_in_range(number_at(wanted, d->site_depth), 0, 64);
+    mi__free(p);
+    memcpy(sums, wanted + d->site_freed, sizeof sums);
+    assert_int_equal(sums[3], 5000);
+    assert_null(pointer_at(sample, d->sample_block));
+    mi__profile_stop();
+    assert_int_equal(word_at(d->profile_rate, 0), 0);
 }
 
 int
@@ -131,6 +177,7 @@ main(void)
         cmocka_unit_test(a_block_is_found),
         cmocka_unit_test(the_note_leads_to_it),
         cmocka_unit_test(fields_have_no_gaps),
+        cmocka_unit_test(a_sample_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
