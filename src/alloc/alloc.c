@@ -111,12 +111,28 @@ mi__alloc_slow_large(size_t size, thread_heap_t *heap)
     return page->start;
 }
 
+// A function of its own, and here, where frame pointers are kept: mi__alloc_slow has no frame.
+MI_COLD static void *
+alloc_sampled(thread_heap_t *heap, page_t *page, size_t size, size_t granted)
+{
+    bool zero;
+    return mi__thread_heap_alloc_sampled(heap, page, size, granted, &zero);
+}
+
 void *
 mi__alloc_slow(size_t size, thread_heap_t *heap)
 {
-    bool zero;
-    block_t *block = thread_heap_swap(heap, thread_heap_page(heap, size));
-    return likely(block != NULL) ? block : alloc_block(heap, size, &zero);
+    page_t *page = thread_heap_page(heap, size);
+    block_t *block = page->local_free;
+    size_t granted;
+    if (unlikely(!thread_heap_swap(heap, page, &granted))) {
+        bool zero;
+        return alloc_block(heap, size, &zero);
+    }
+    if (unlikely(thread_heap_grant(heap, page->class, granted))) {
+        return alloc_sampled(heap, page, size, granted);
+    }
+    return page_pop(page, block);
 }
 
 void *

@@ -336,7 +336,12 @@ mi__stack_capture(uintptr_t *frames, size_t max)
     }
     first += sizeof first; // behind the frame pointer
     known_t *entry = known_at(count == 0 ? 0 : frames[0], own.high - first);
-    unwound_t full = {.first = code_address((uintptr_t)__builtin_return_address(0)), .max = max};
+    unwound_t full; // two KiB, of which little is ever looked at
+    full.first = code_address((uintptr_t)__builtin_return_address(0));
+    full.count = 0;
+    full.max = max;
+    full.frame_pointer = 0;
+    full.varies = false;
     size_t same = count == 0 ? 0 : recall(entry, first, own.high, full.frames, max);
     if (same > 0) {
         __builtin_memcpy(frames, full.frames, same * sizeof *frames);

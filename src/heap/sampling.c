@@ -14,8 +14,8 @@
 #include "heap/held.h"
 #include "os/os.h"
 
-// More blocks than are ever allocated.
-#define NEVER (UINT64_C(1) << 62)
+// The furthest that a draw reaches.
+#define BLOCKS_MAX (SAMPLING_HIT - 2)
 
 _Atomic(uint64_t) mi__sampling_rates[SAMPLER_COUNT];
 
@@ -94,18 +94,19 @@ geometric_mean(uint64_t n)
     return 1 / sum;
 }
 
-// `from` and the number of blocks that go before the next sample.
-static uint64_t
-draw(sampling_t *sampling, unsigned sampler, unsigned class, uint64_t from)
+// What goes before the next sample. One that is too far is left to another draw: the distribution has no
+// memory.
+static uint32_t
+draw(sampling_t *sampling, unsigned sampler, unsigned class)
 {
     uint64_t rate = sampling->rates[sampler];
     if (rate == 0) {
-        return NEVER;
+        return BLOCKS_MAX;
     }
     double mean =
         sampler == SAMPLER_GUARD ? sampling->guard_mean : (double)rate / (double)sizeclass_block_size(class);
     double blocks = mi__sampling_exponential(random_bits(sampling)) * mean;
-    return blocks < 0x1p61 ? from + (uint64_t)blocks : NEVER;
+    return blocks < BLOCKS_MAX ? (uint32_t)blocks | SAMPLING_HIT : BLOCKS_MAX;
 }
 
 bool
@@ -147,9 +148,8 @@ mi__sampling_renew(thread_heap_t *heap)
         seed(sampling);
     }
     sampling->guard_mean = geometric_mean(sampling->rates[SAMPLER_GUARD]);
-    for (unsigned i = 0; i < CLASS_COUNT; i++) {
-        mi__sampling_forget(heap, i);
-    }
+    memset(sampling->next, 0, sizeof sampling->next);
+    memset(heap->sample_in, 0, sizeof heap->sample_in);
 }
 
 void
@@ -203,71 +203,66 @@ mi__sampling_may_guard(const thread_heap_t *heap, size_t size)
 
 // ---- The cut
 
-// Takes all blocks but the first `keep` off `free`.
+// Takes all but the first `keep` of so many blocks off `free`, in one piece: only those are looked at that
+// will be handed out next.
 static void
-take_back(thread_heap_t *heap, page_t *page, uint64_t keep)
+take_back(thread_heap_t *heap, page_t *page, uint32_t keep, uint32_t granted)
 {
-    block_t **end = &page->free;
-    while (keep-- > 0) {
-        end = &(*end)->next; // NOLINT(clang-analyzer-core.NullDereference): the list is longer
+    block_t *last = page->free;
+    uint32_t steps = keep - 1;
+    for (; steps >= 4; steps -= 4) {
+        last = last->next->next->next->next;
     }
-    block_t *block = *end; // NOLINT(clang-analyzer-core.NullDereference)
-    *end = NULL;
-    uint32_t count = 0;
-    for (block_t *next; block != NULL; block = next, count++) {
-        next = block->next;
-        if ((page->flags & PAGE_STAND_IN) != 0) {
-            mi__held_keep(heap, page->class, block);
-        } else {
-            (void)page_push_local(page, block);
-        }
+    for (; steps > 0; steps--) {
+        last = last->next;
     }
-    thread_heap_ungrant(heap, page->class, count);
+    block_t *rest = last->next;
+    last->next = NULL;
+    thread_heap_ungrant(heap, page->class, granted - keep);
+    if ((page->flags & PAGE_STAND_IN) == 0) {
+        ASSERT(page->local_free == NULL);
+        page_put_back(page, rest, granted - keep);
+        return;
+    }
+    for (block_t *next; rest != NULL; rest = next) {
+        next = rest->next;
+        mi__held_keep(heap, page->class, rest);
+    }
+}
+
+// Blocks from the last cut to the next.
+static uint32_t
+first_of(const sampling_t *sampling, unsigned class)
+{
+    uint32_t first = SAMPLING_HIT;
+    for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
+        uint32_t blocks = sampling->next[i][class] & ~SAMPLING_HIT;
+        first = blocks < first ? blocks : first;
+    }
+    return first;
 }
 
 unsigned
-mi__sampling_cut(thread_heap_t *heap, unsigned class, page_t *page)
+mi__sampling_cut(thread_heap_t *heap, page_t *page, uint32_t granted)
 {
     sampling_t *sampling = &heap->sampling;
-    uint64_t taken = heap->granted[class];
-    for (const block_t *block = page->free; block != NULL; block = block->next) {
-        taken--;
-    }
+    unsigned class = page->class;
+    uint32_t passed = first_of(sampling, class) - (uint32_t)(heap->sample_in[class] + granted);
     unsigned samplers = 0;
-    uint64_t first = NEVER;
     for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
-        uint64_t *next = &sampling->next[i][class];
-        if (*next == 0) {
-            *next = draw(sampling, i, class, taken);
-        }
-        if (*next <= taken) {
+        uint32_t next = sampling->next[i][class] - passed;
+        next = next == 0 ? draw(sampling, i, class) : next;
+        if (next == SAMPLING_HIT) {
             samplers |= 1U << i;
-            *next = draw(sampling, i, class, taken + 1);
+            next = draw(sampling, i, class) + 1;
         }
-        first = *next < first ? *next : first;
+        sampling->next[i][class] = next;
     }
-    ASSERT(first > taken);
-    heap->sample_in[class] = (int64_t)(first - heap->granted[class]);
-    if (heap->granted[class] > first) {
-        take_back(heap, page, first - taken);
+    uint32_t first = first_of(sampling, class);
+    ASSERT(first > 0);
+    heap->sample_in[class] = (int64_t)first - granted;
+    if (granted > first) {
+        take_back(heap, page, first, granted);
     }
     return samplers;
-}
-
-void
-mi__sampling_shift(thread_heap_t *heap, unsigned class, uint64_t granted)
-{
-    for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
-        uint64_t *next = &heap->sampling.next[i][class];
-        *next += *next == 0 ? 0 : granted;
-    }
-}
-
-void
-mi__sampling_forget(thread_heap_t *heap, unsigned class)
-{
-    for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
-        heap->sampling.next[i][class] = 0;
-    }
-    heap->sample_in[class] = 0;
 }

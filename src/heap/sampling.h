@@ -24,14 +24,17 @@ enum {
     SAMPLER_COUNT,
 };
 
+#define SAMPLING_HIT (UINT32_C(1) << 31)
+
 struct page_t;
 struct thread_heap_t;
 
 // Part of a thread heap. All zero: nothing drawn yet, nothing sampled.
 typedef struct sampling_t {
     // [owner only]
-    // Blocks before the next sample, counted from the start; 0: not drawn yet.
-    uint64_t next[SAMPLER_COUNT][CLASS_COUNT];
+    // Blocks before the next sample, counted from the last cut. Without SAMPLING_HIT no sample comes then
+    // but another draw. 0: nothing drawn yet.
+    uint32_t next[SAMPLER_COUNT][CLASS_COUNT];
     uint64_t rates[SAMPLER_COUNT]; // as they were when these were drawn
     uint64_t random;               // state of the generator; 0: not seeded
     double guard_mean;             // mean blocks between two samples, less what rounding adds
@@ -63,18 +66,13 @@ void mi__sampling_renew(struct thread_heap_t *heap);
 // The same where they have changed; on the beat of rare work, and when a heap changes hands.
 void mi__sampling_look(struct thread_heap_t *heap);
 
-// More blocks of `class` than sample_in were granted, the last of them to `page`, which serves or stands
-// in: cuts its `free` before the next sample. Returns the samplers (a bit each) whose sample the first
-// block of `free` is, once it is taken.
-unsigned mi__sampling_cut(struct thread_heap_t *heap, unsigned class, struct page_t *page);
+// More blocks than sample_in were granted, the last of them to `page`, which serves or stands in and has
+// just these `granted` on `free`: cuts it before the next sample. Returns the samplers (a bit each) whose
+// sample the first block of `free` is, once it is taken.
+unsigned mi__sampling_cut(struct thread_heap_t *heap, struct page_t *page, uint32_t granted);
 
 // True when a singleton of so many bytes is a sample of the profile.
 bool mi__sampling_takes_large(struct thread_heap_t *heap, size_t bytes);
-
-// Adds to the count of granted blocks of a class of `heap` what another heap had granted.
-void mi__sampling_shift(struct thread_heap_t *heap, unsigned class, uint64_t granted);
-// Draws anew at the next refill of the class.
-void mi__sampling_forget(struct thread_heap_t *heap, unsigned class);
 
 // 64 bits of the heap's generator.
 uint64_t mi__sampling_random(struct thread_heap_t *heap);

@@ -286,11 +286,9 @@ static void
 add_counts(thread_heap_t *heap, thread_heap_t *to)
 {
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
-        mi__sampling_shift(to, i, heap->granted[i]);
         OWNER_SET(to->granted[i], to->granted[i] + heap->granted[i]);
         OWNER_SET(to->pages_made[i], to->pages_made[i] + heap->pages_made[i]);
         OWNER_SET(heap->granted[i], 0);
-        mi__sampling_forget(heap, i);
         OWNER_SET(heap->pages_made[i], 0);
     }
     OWNER_SET(to->singletons, to->singletons + heap->singletons);
@@ -518,14 +516,23 @@ ready_heap(thread_heap_t *heap, int32_t beats)
     return heap;
 }
 
-// The next sample is among the blocks that were granted last, to `page`.
-MI_COLD static block_t *
-alloc_sampled(thread_heap_t *heap, page_t *page, size_t size, bool *zero)
+MI_COLD block_t *
+mi__thread_heap_alloc_sampled(thread_heap_t *heap, page_t *page, size_t size, size_t granted, bool *zero)
 {
-    unsigned samplers = mi__sampling_cut(heap, page->class, page);
+    unsigned samplers = mi__sampling_cut(heap, page, (uint32_t)granted);
     *zero = (page->flags & PAGE_FREE_ZERO) != 0;
     block_t *block = page_pop(page, page->free);
     return samplers == 0 ? block : mi__samples_make(heap, block, size, samplers, zero);
+}
+
+static size_t
+length_of(const block_t *list)
+{
+    size_t length = 0;
+    for (; list != NULL; list = list->next) {
+        length++;
+    }
+    return length;
 }
 
 block_t *
@@ -541,7 +548,7 @@ mi__thread_heap_alloc(thread_heap_t *heap, size_t size, bool *zero)
         return NULL;
     }
     if (unlikely(heap->sample_in[page->class] < 0)) {
-        return alloc_sampled(heap, page, size, zero);
+        return mi__thread_heap_alloc_sampled(heap, page, size, length_of(page->free), zero);
     }
     *zero = (page->flags & PAGE_FREE_ZERO) != 0;
     return page_pop(page, page->free);

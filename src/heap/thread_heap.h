@@ -210,12 +210,12 @@ thread_heap_look_for_wish(thread_heap_t *main)
 }
 
 // Counts blocks that were granted to the serving page: for the statistics, and down to the next sample.
-// True when that is among them.
+// True when that is among them: mi__thread_heap_alloc_sampled comes next.
 static inline bool
-thread_heap_grant(thread_heap_t *heap, unsigned class, uint32_t granted)
+thread_heap_grant(thread_heap_t *heap, unsigned class, size_t granted)
 {
     OWNER_SET(heap->granted[class], heap->granted[class] + granted);
-    return (heap->sample_in[class] -= granted) < 0;
+    return (heap->sample_in[class] -= (int64_t)granted) < 0;
 }
 
 // Takes back blocks that were granted, but that nobody took.
@@ -226,23 +226,24 @@ thread_heap_ungrant(thread_heap_t *heap, unsigned class, uint32_t count)
     heap->sample_in[class] += count;
 }
 
-// The commonest refill, kept short: grants what the owner freed to the serving `page`, and takes
-// the first of it. NULL when nothing was freed, or when it is time for rare work or for a sample.
-static inline block_t *
-thread_heap_swap(thread_heap_t *heap, page_t *page)
+// mi__thread_heap_alloc where `page` was just refilled and the next sample is among the blocks `granted`.
+MI_NODISCARD block_t *mi__thread_heap_alloc_sampled(thread_heap_t *heap, page_t *page, size_t size,
+                                                    size_t granted, bool *zero);
+
+// The commonest refill, kept short: moves what the owner freed to the serving `page` to its empty `free`, where
+// the caller grants it. False when nothing was freed, or it is time for rare work.
+static inline bool
+thread_heap_swap(thread_heap_t *heap, page_t *page, size_t *granted)
 {
-    block_t *block = page->local_free;
-    if (unlikely(block == NULL)) {
-        return NULL;
+    if (unlikely(page->local_free == NULL)) {
+        return false;
     }
     if (unlikely(--heap->beats_left < 0)) {
         heap->beats_left = 0;
-        return NULL;
+        return false;
     }
-    if (unlikely(thread_heap_grant(heap, page->class, page_swap(page)))) {
-        return NULL;
-    }
-    return page_pop(page, block);
+    *granted = page_swap(page);
+    return true;
 }
 
 // A singleton for `size` that `heap` has kept, handed out and counted, with the heap's mark in its owner

@@ -263,6 +263,15 @@ page_swap(page_t *page)
     return granted;
 }
 
+// Takes `rest`, the last `count` blocks on `free`, back: the page has just been refilled, and nothing was
+// freed since.
+static inline void
+page_put_back(page_t *page, block_t *rest, uint32_t count)
+{
+    OWNER_SET(page->local_free, rest);
+    OWNER_SET(page->used, page->used - count);
+}
+
 // Gives a block back to its owner's list; true when no block is out any more.
 static inline bool
 page_push_local(page_t *page, void *p)

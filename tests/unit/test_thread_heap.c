@@ -738,18 +738,22 @@ the_short_refill_keeps_the_beat(void)
     unsigned refusals = 0;
     (void)page_push_local(page, page->start);
     for (int i = 0; i < 4 * HEAP_RARE_BEAT; i++) {
-        block_t *block = thread_heap_swap(heap, page);
-        if (block == NULL) {
+        size_t granted;
+        if (thread_heap_swap(heap, page, &granted)) {
+            check_equal(granted, 1);
+            check(!thread_heap_grant(heap, page->class, granted));
+            check((char *)page_pop(page, page->free) == page->start);
+        } else {
             refusals++;
-            block = take(BLOCK_MAX);
+            check((char *)take(BLOCK_MAX) == page->start);
         }
-        check((char *)block == page->start);
-        (void)page_push_local(page, block);
+        (void)page_push_local(page, page->start);
     }
     check(refusals >= 3);
     check_at_most(refusals, 5);
     check_equal(handed_out(heap, page->class), 4 * HEAP_RARE_BEAT + 1);
-    check(thread_heap_swap(heap, (page_t *)(uintptr_t)&mi__page_none) == NULL);
+    size_t none;
+    check(!thread_heap_swap(heap, (page_t *)(uintptr_t)&mi__page_none, &none));
 }
 
 // ---- no memory ------------------------------------------------------------------------------
