@@ -83,6 +83,7 @@ enum { memory_order_relaxed = __ATOMIC_RELAXED, memory_order_acquire = __ATOMIC_
        memory_order_release = __ATOMIC_RELEASE, memory_order_acq_rel = __ATOMIC_ACQ_REL,
        memory_order_seq_cst = __ATOMIC_SEQ_CST };
 #define atomic_thread_fence(order) __atomic_thread_fence(order)
+#define atomic_signal_fence(order) __atomic_signal_fence(order)
 #define atomic_load_explicit(p, order) __atomic_load_n((p), (order))
 #define atomic_store_explicit(p, value, order) __atomic_store_n((p), (value), (order))
 #define atomic_exchange_explicit(p, value, order) __atomic_exchange_n((p), (value), (order))

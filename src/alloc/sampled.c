@@ -10,6 +10,49 @@
 #include "base/hooks.h"
 #include "heap/samples.h"
 
+// Samples that a signal handler has freed while its thread was at work on their table.
+static _Atomic(block_t *) put_off;
+
+static void
+put_off_free(void *p)
+{
+    block_t *block = (block_t *)p;
+    block->next = atomic_get_relaxed(&put_off);
+    // release: the link; pairs with the acquire in end_put_off.
+    while (!atomic_cas_weak_release(&put_off, &block->next, block)) {
+    }
+}
+
+// False when there is no such sample.
+static bool
+end_sample(const page_t *page, void *p)
+{
+    void *stands_for;
+    if (unlikely(!mi__samples_end(mi__page_block_of(page, p), &stands_for))) {
+        return false;
+    }
+    // A singleton is an ordinary one now.
+    mi__free(stands_for == NULL ? p : stands_for);
+    return true;
+}
+
+// Only those of one class: a thread and its handler that share none stay out of each other's pages.
+static void
+end_put_off(unsigned class)
+{
+    // acquire: the links; pairs with the release in put_off_free.
+    block_t *block = atomic_exchange_acquire(&put_off, NULL);
+    for (block_t *next; block != NULL; block = next) {
+        next = block->next;
+        const page_t *page = mi__page_of(block);
+        if (page->class != class) {
+            put_off_free(block);
+        } else if (!end_sample(page, block)) {
+            mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", block);
+        }
+    }
+}
+
 // What the slow path has allocated from, where `heap` is none.
 static thread_heap_t *
 live_heap(thread_heap_t *heap)
@@ -36,7 +79,7 @@ void
 mi__sampled_resized(page_t *page, size_t size)
 {
     void *stands_for;
-    if ((page_owner(page) & OWNER_SAMPLED) != 0) {
+    if ((page_owner(page) & OWNER_SAMPLED) != 0 && !mi__samples_are_locked()) {
         (void)!mi__samples_end(page->start, &stands_for);
     }
     if (!thread_heap_is_none(mi__thread_heap)) {
@@ -47,14 +90,14 @@ mi__sampled_resized(page_t *page, size_t size)
 void
 mi__sampled_free(page_t *page, void *p, uintptr_t word)
 {
-    void *block = mi__page_block_of(page, p);
-    void *stands_for;
-    if (unlikely(p != block && (word & OWNER_INTERIOR) == 0)) {
+    unsigned class = page->class;
+    if (unlikely(p != mi__page_block_of(page, p) && (word & OWNER_INTERIOR) == 0)) {
         mi__hooks.misuse(MISUSE_FREE_INTERIOR, "free", p);
-    } else if (unlikely(!mi__samples_end(block, &stands_for))) {
+    } else if (unlikely(mi__samples_are_locked())) {
+        put_off_free(p);
+    } else if (unlikely(!end_sample(page, p))) {
         mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", p);
-    } else {
-        // A singleton is an ordinary one now.
-        mi__free(stands_for == NULL ? p : stands_for);
+    } else if (unlikely(atomic_get_relaxed(&put_off) != NULL)) {
+        end_put_off(class);
     }
 }

@@ -48,7 +48,8 @@ typedef struct slot_t {
     witness_t end;  // who freed it
 } slot_t;
 
-static spin_t lock;
+static spin_t
+    lock; // taken inside a sampler's function only: what a signal handler allocates then is no sample
 static slot_t slots[SLOTS];          // [lock] to take one; then its holder's
 static _Atomic(char *) pool;         // [atomic: any thread] NULL until the first
 static _Atomic(uint64_t) made_count; // [atomic: any thread]

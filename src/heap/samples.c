@@ -25,6 +25,32 @@ static page_t *rooms[CLASS_COUNT]; // [lock] pages of the store with room, PAGE_
 
 // The thread is inside of a sampler's function.
 static MI_THREAD_LOCAL bool busy;
+// The thread has the lock, or is about to take it.
+static MI_THREAD_LOCAL volatile bool locked;
+
+static void
+lock_table(void)
+{
+    ASSERT(!locked);
+    locked = true;
+    // Pairs with the same in unlock_table: a handler finds it set as long as the lock is taken.
+    atomic_signal_fence(memory_order_seq_cst);
+    spin_lock(&lock);
+}
+
+static void
+unlock_table(void)
+{
+    spin_unlock(&lock);
+    atomic_signal_fence(memory_order_seq_cst); // pairs with the same in lock_table
+    locked = false;
+}
+
+bool
+mi__samples_are_locked(void)
+{
+    return locked;
+}
 
 static void
 tell(void (*hook)(sample_t *sample), sample_t *sample)
@@ -102,18 +128,18 @@ take_of(page_t *page)
 static block_t *
 take_block(unsigned class)
 {
-    spin_lock(&lock);
+    lock_table();
     block_t *block = rooms[class] == NULL ? NULL : take_of(rooms[class]);
-    spin_unlock(&lock);
+    unlock_table();
     if (block != NULL) {
         return block;
     }
     page_t *page = new_room(class);
     if (page != NULL) {
-        spin_lock(&lock);
+        lock_table();
         link_room(page);
         block = take_of(page);
-        spin_unlock(&lock);
+        unlock_table();
     }
     return block;
 }
@@ -122,7 +148,7 @@ static void
 give_block(block_t *block)
 {
     page_t *page = mi__page_of(block);
-    spin_lock(&lock);
+    lock_table();
     bool empty = page_push_local(page, block);
     if ((page->flags & PAGE_QUEUED) == 0) {
         link_room(page);
@@ -132,7 +158,7 @@ give_block(block_t *block)
     if (release) {
         unlink_room(page);
     }
-    spin_unlock(&lock);
+    unlock_table();
     if (release) {
         mi__page_release(page);
     }
@@ -150,11 +176,11 @@ bucket_of(const void *block)
 static void
 insert(sample_t *sample)
 {
-    spin_lock(&lock);
+    lock_table();
     sample_t **bucket = bucket_of(atomic_get_relaxed(&sample->block));
     sample->next = *bucket;
     *bucket = sample;
-    spin_unlock(&lock);
+    unlock_table();
 }
 
 // The link that leads to the sample at `block`, or to NULL. The caller holds the lock.
@@ -171,13 +197,13 @@ find(const void *block)
 static sample_t *
 take_out(const void *block)
 {
-    spin_lock(&lock);
+    lock_table();
     sample_t **at = find(block);
     sample_t *sample = *at;
     if (sample != NULL) {
         *at = sample->next;
     }
-    spin_unlock(&lock);
+    unlock_table();
     return sample;
 }
 
@@ -186,10 +212,10 @@ drop(sample_t *sample)
 {
     atomic_set_relaxed(&sample->block, NULL);
     atomic_set_relaxed(&sample->stands_for, NULL);
-    spin_lock(&lock);
+    lock_table();
     sample->next = unused;
     unused = sample;
-    spin_unlock(&lock);
+    unlock_table();
 }
 
 static sample_t *
@@ -219,15 +245,15 @@ mi__samples_first(void)
 sample_t *
 mi__samples_new(unsigned samplers, size_t requested)
 {
-    if (busy) {
+    if (busy || locked) {
         return NULL;
     }
-    spin_lock(&lock);
+    lock_table();
     sample_t *sample = unused;
     if (sample != NULL) {
         unused = sample->next;
     }
-    spin_unlock(&lock);
+    unlock_table();
     if (sample == NULL && (sample = make_record()) == NULL) {
         return NULL;
     }
@@ -323,7 +349,7 @@ mi__samples_end(void *block, void **stands_for)
 static bool
 take_if_of(sample_t *sample, const heap_t *heap)
 {
-    spin_lock(&lock);
+    lock_table();
     void *block = atomic_get_relaxed(&sample->block);
     sample_t **at = block == NULL ? NULL : find(block);
     bool is_its = at != NULL && *at == sample;
@@ -335,7 +361,7 @@ take_if_of(sample_t *sample, const heap_t *heap)
     if (is_its) {
         *at = sample->next;
     }
-    spin_unlock(&lock);
+    unlock_table();
     return is_its;
 }
 
@@ -352,10 +378,13 @@ mi__samples_end_heap(const heap_t *heap)
 void *
 mi__samples_stands_for(const void *block)
 {
-    spin_lock(&lock);
+    if (locked) {
+        return NULL;
+    }
+    lock_table();
     const sample_t *sample = *find(block);
     void *stands_for = sample == NULL ? NULL : atomic_get_relaxed(&sample->stands_for);
-    spin_unlock(&lock);
+    unlock_table();
     return stands_for;
 }
 

@@ -8,7 +8,8 @@
 // they would be. A sampled singleton is a singleton with a mark.
 //
 // Owns:        sample_t; the table of samples; pages with OWNER_SAMPLED and a block size
-// Threads:     any. The table and the store have a lock, which is held for a few steps
+// Threads:     any. The table and the store have a lock, which is held for a few steps. A signal handler that
+//              interrupts these finds mi__samples_are_locked: it must not wait
 // Invariants:  R1 a block is in the table from before the program gets it until its free begins
 //              R2 a page of the store has no blocks on `free`, P1 of page.h holds
 // Not here:    which allocations are samples → heap/sampling.h, who takes them → front/sample.h
@@ -44,20 +45,25 @@ typedef struct sample_t {
 MI_NODISCARD block_t *mi__samples_make(thread_heap_t *heap, block_t *block, size_t size, unsigned samplers,
                                        bool *zero);
 // A record for a block of `requested` bytes; NULL when there is no memory, or when the thread is inside
-// one of the samplers' functions: what they allocate is not sampled.
+// one of the samplers' functions, or of the table: what is allocated there is not sampled.
 MI_NODISCARD sample_t *mi__samples_new(unsigned samplers, size_t requested);
 
 // The same for a singleton, which stays where it is; `sample` is a new record.
 void mi__samples_mark(sample_t *sample, page_t *page);
 
+// True in a signal handler that has interrupted its thread at work on the table. No sample can begin, end or
+// be looked up then.
+bool mi__samples_are_locked(void);
+
 // Ends the sample at `block`: tells the samplers, and lets its place go. False when there is none.
-// `*stands_for` is the block to free then.
+// `*stands_for` is the block to free then. Not while the table is locked.
 MI_NODISCARD bool mi__samples_end(void *block, void **stands_for);
 
 // Ends all samples of a heap that is about to be destroyed.
 void mi__samples_end_heap(const heap_t *heap);
 
-// The block for which a sample stands, or the singleton itself; NULL when there is no sample there.
+// The block for which a sample stands, or the singleton itself; NULL when there is no sample there, or the
+// table is locked.
 void *mi__samples_stands_for(const void *block);
 
 // The heap that the block at `p`, in `page`, belongs to.
