@@ -33,8 +33,8 @@ lock_table(void)
 {
     ASSERT(!locked);
     locked = true;
-    // Pairs with the same in unlock_table: a handler finds it set as long as the lock is taken.
-    atomic_signal_fence(memory_order_seq_cst);
+    // A handler finds it set as long as the lock is taken.
+    atomic_signal_fence(memory_order_seq_cst); // pairs with the same in unlock_table
     spin_lock(&lock);
 }
 

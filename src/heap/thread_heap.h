@@ -230,8 +230,8 @@ thread_heap_ungrant(thread_heap_t *heap, unsigned class, uint32_t count)
 MI_NODISCARD block_t *mi__thread_heap_alloc_sampled(thread_heap_t *heap, page_t *page, size_t size,
                                                     size_t granted, bool *zero);
 
-// The commonest refill, kept short: moves what the owner freed to the serving `page` to its empty `free`, where
-// the caller grants it. False when nothing was freed, or it is time for rare work.
+// The commonest refill, kept short: moves what the owner freed to the serving `page` to its empty `free`,
+// where the caller grants it. False when nothing was freed, or it is time for rare work.
 static inline bool
 thread_heap_swap(thread_heap_t *heap, page_t *page, size_t *granted)
 {
