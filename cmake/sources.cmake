@@ -15,6 +15,8 @@ set(MI_SOURCES_COMMON
   src/arena/slices.c
   src/arena/sweep.c
   src/arena/watch.c
+  src/page/away.c
+  src/page/blockmap.c
   src/page/page.c
   src/page/remote.c
   src/page/trim.c
@@ -32,6 +34,7 @@ set(MI_SOURCES_COMMON
   src/alloc/free.c
   src/alloc/realloc.c
   src/alloc/sampled.c
+  src/alloc/secure.c
   src/front/account.c
   src/front/api.c
   src/front/arena_api.c

@@ -450,6 +450,7 @@ typedef enum mi_option_e {
     mi_option_live = 1017,
     mi_option_metrics_interval = 1018,
     mi_option_metrics_classes = 1019,
+    mi_option_secure = 1020,
     _mi_option_ours_last,
 
     /* Names of versions 1 and 2. */

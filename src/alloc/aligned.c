@@ -13,6 +13,7 @@
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "alloc/large.h"
+#include "alloc/secure.h"
 #include "base/bits.h"
 
 static void *
@@ -67,6 +68,9 @@ mi__alloc_aligned_in(thread_heap_t *heap, size_t size, size_t align, size_t offs
         return mi__tracked_aligned(heap, size, align, offset, zeroed);
     }
     size_t lead = (align - (offset & (align - 1))) & (align - 1);
+    if (unlikely(secure_on()) && (lead == 0 || (align <= SLICE_SIZE && size <= PTRDIFF_MAX))) {
+        return mi__secure_alloc(heap, size, align, lead, zeroed);
+    }
     if (likely(lead == 0)) {
         if (align <= GRANULE) {
             return zeroed ? fast_alloc_zeroed_in(heap, size) : fast_alloc_in(heap, size);

@@ -15,6 +15,7 @@
 #include "alloc/fast.h"
 #include "alloc/large.h"
 #include "alloc/sampled.h"
+#include "alloc/secure.h"
 #include "arena/limit.h"
 #include "arena/purge.h"
 #include "base/bits.h"
@@ -23,6 +24,8 @@
 #include "base/track.h"
 #include "heap/registry.h"
 #include "heap/siblings.h"
+#include "page/away.h"
+#include "page/blockmap.h"
 
 enum {
     ROOM_MIN = 1024 * 1024,      // smaller blocks get no room to grow unless they grow again and again,
@@ -53,6 +56,7 @@ make_room(size_t size)
         mi__siblings_collect(main, false);
     }
     mi__registry_collect(NULL);
+    mi__away_flush();
     return true;
 }
 
@@ -87,14 +91,20 @@ mi__alloc_large(thread_heap_t *heap, size_t size, size_t align, bool zeroed)
     return page->start;
 }
 
-MI_NOINLINE static void *
-alloc_block(thread_heap_t *heap, size_t size, bool *zero)
+MI_NOINLINE void *
+mi__alloc_block(thread_heap_t *heap, size_t size, bool *zero)
 {
     block_t *block = mi__thread_heap_alloc(heap, size, zero);
     if (unlikely(block == NULL) && make_room(size)) {
         block = mi__thread_heap_alloc(heap, size, zero);
     }
     return unlikely(block == NULL) ? mi__alloc_fail(size) : block;
+}
+
+static inline void *
+alloc_block(thread_heap_t *heap, size_t size, bool *zero)
+{
+    return unlikely(secure_on()) ? mi__secure_malloc(heap, size) : mi__alloc_block(heap, size, zero);
 }
 
 // The shortest way to a singleton: one that was kept. Not when it is time for rare work, or while singletons
@@ -141,8 +151,11 @@ mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap)
     if (size > BLOCK_MAX) {
         return mi__alloc_large(heap, size, SLICE_SIZE, true);
     }
+    if (unlikely(secure_on())) {
+        return mi__secure_alloc(heap, size, GRANULE, 0, true);
+    }
     bool zero;
-    block_t *block = (block_t *)alloc_block(heap, size, &zero);
+    block_t *block = (block_t *)mi__alloc_block(heap, size, &zero);
     if (block != NULL) {
         memset(block, 0, zero ? sizeof *block : sizeclass_block_size(sizeclass_of(size)));
     }
@@ -152,6 +165,10 @@ mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap)
 void *
 mi__alloc_known(thread_heap_t *heap, size_t size, bool *zero)
 {
+    if (unlikely(secure_on())) {
+        *zero = false;
+        return mi__secure_alloc(heap, size, GRANULE, 0, false);
+    }
     if (size > BLOCK_MAX) {
         page_t *page = new_singleton(heap, size, SLICE_SIZE, zero);
         return unlikely(page == NULL) ? NULL : page->start;
@@ -159,7 +176,7 @@ mi__alloc_known(thread_heap_t *heap, size_t size, bool *zero)
     page_t *page = thread_heap_page(heap, size);
     block_t *block = page->free;
     if (unlikely(block == NULL)) {
-        return alloc_block(heap, size, zero);
+        return mi__alloc_block(heap, size, zero);
     }
     *zero = (page->flags & PAGE_FREE_ZERO) != 0;
     return page_pop(page, block);
@@ -269,6 +286,9 @@ mi__is_block(const void *p)
         return true;
     }
     size_t index = (size_t)((const char *)p - page->start) / page->block_size;
+    if ((page_owner(page) & OWNER_SECURE) != 0) {
+        return index < page->reserved && blockmap_is_live(page, index);
+    }
     return index < HINT_GET(page->capacity) + HINT_GET(page->holed);
 }
 
@@ -287,6 +307,9 @@ mi__collect(bool force)
         mi__siblings_collect(main, false);
     }
     mi__registry_collect(force ? mi__thread_heap_trim : NULL);
+    if (force) {
+        mi__away_flush();
+    }
     (void)mi__purge_poll(force);
     (void)mi__purge_tend();
     return (size_t)(mi__purge_total() - before);

@@ -10,6 +10,7 @@
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "alloc/sampled.h"
+#include "alloc/secure.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/hooks.h"
@@ -38,7 +39,10 @@ mi__free_page_of(const void *p, const char *call)
         mi__free_report(p, call);
         return NULL;
     }
-    return may_be_block(page, p, page_owner(page), call) ? page : NULL;
+    uintptr_t word = page_owner(page);
+    bool is_block =
+        (word & OWNER_SECURE) != 0 ? mi__secure_check(page, p, call) : may_be_block(page, p, word, call);
+    return is_block ? page : NULL;
 }
 
 static void
@@ -98,8 +102,8 @@ free_flagged(page_t *page, void *p, uintptr_t word)
 {
     if (unlikely(word == 0)) {
         mi__hooks.misuse(MISUSE_FREE_NO_BLOCK, "free", p);
-    } else if (unlikely((word & OWNER_SAMPLED) != 0)) {
-        mi__sampled_free(page, p, word);
+    } else if (unlikely((word & (OWNER_SAMPLED | OWNER_SECURE)) != 0)) {
+        ((word & OWNER_SECURE) != 0 ? mi__secure_free : mi__sampled_free)(page, p, word);
     } else if ((word & OWNER_SINGLETON) != 0) {
         free_singleton(page, p, word);
     } else {

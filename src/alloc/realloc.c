@@ -181,8 +181,8 @@ plain_page(void *p, size_t *usable)
         word = page_owner(page);
     }
     *usable = page->block_size != 0 ? page->block_size : page->slices << SLICE_SHIFT;
-    return word != 0 && (word & (OWNER_INTERIOR | OWNER_SAMPLED)) == 0 && page_is_start(page, p) ? page
-                                                                                                 : NULL;
+    bool plain = word != 0 && (word & (OWNER_INTERIOR | OWNER_SAMPLED | OWNER_SECURE)) == 0;
+    return plain && page_is_start(page, p) ? page : NULL;
 }
 
 static void *

@@ -19,4 +19,5 @@ conf_t mi__conf = {
     .profile_rate = 512 * 1024,
     .region_bytes_log2 = 40,
     .reserve_huge_pages_at = -1,
+    .secure = MI_SECURE,
 };

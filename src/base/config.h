@@ -42,6 +42,12 @@ enum {
     CLASS_COUNT = CLASS_LINEAR_COUNT + ((16 - 7) << CLASS_STEPS_SHIFT), // 2^7 … 2^16
 };
 
+// The level of hardening where MIMALLOC_SECURE says nothing.
+#ifndef MI_SECURE
+#define MI_SECURE 0
+#endif
+enum { SECURE_LEVEL_MAX = 1 };
+
 // What happens when the program misuses the library (front/report.c).
 typedef enum errors_t {
     ERRORS_BY_KIND, // abort where memory would be damaged, else report and go on
@@ -108,6 +114,7 @@ typedef struct conf_t {
     long reserve_os_bytes;      // to reserve and commit at the start
     long reserve_huge_pages;    // of 1 GiB each, to reserve at the start
     long reserve_huge_pages_at; // the NUMA node for them; -1: all nodes in turn
+    long secure;                // level of hardening, 0 to SECURE_LEVEL_MAX
     bool group_limit;           // lower the limits to those of the process's control groups
 } conf_t;
 

@@ -166,6 +166,8 @@ const option_t mi__options[] = {
      AT(metrics_interval), "seconds between two writings of the file that MIMALLOC_METRICS names"},
     {mi_option_metrics_classes, "metrics_classes", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(metrics_classes),
      "metrics by size class, too: up to 160 lines more"},
+    {mi_option_secure, "secure", NULL, OPTION_NUMBER, NULL, 0, SECURE_LEVEL_MAX, MI_SECURE, AT(secure),
+     "level of hardening (docs/secure.md); 1: every double free and every invalid pointer is seen"},
 };
 // clang-format on
 const size_t mi__options_count = sizeof mi__options / sizeof mi__options[0];

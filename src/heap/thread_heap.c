@@ -17,6 +17,8 @@
 #include "heap/registry.h"
 #include "heap/samples.h"
 #include "heap/siblings.h"
+#include "page/away.h"
+#include "page/blockmap.h"
 #include "page/trim.h"
 
 enum {
@@ -129,10 +131,11 @@ leave_full(thread_heap_t *heap, page_t *page)
     unlink_from(&heap->full, page);
 }
 
+// Of a page that is not pinned.
 static bool
 has_room(const page_t *page)
 {
-    return page->local_free != NULL || page->capacity < page->reserved;
+    return page->used < page->reserved;
 }
 
 // Puts a page that serves no more where it belongs: full, queued, or back to the arena.
@@ -155,7 +158,9 @@ static void
 stop_serving(thread_heap_t *heap, unsigned class, page_t *page)
 {
     mi__thread_heap_serve(heap, class, NONE);
-    thread_heap_ungrant(heap, class, mi__page_ungrant(page));
+    if (page->free != NULL) {
+        thread_heap_ungrant(heap, class, mi__page_ungrant(page));
+    }
     page_unpin(page);
     settle(heap, page);
 }
@@ -172,11 +177,17 @@ mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page)
 }
 
 void
-mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block)
+mi__thread_heap_not_full(thread_heap_t *heap, page_t *page)
 {
     leave_full(heap, page);
-    (void)page_push_local(page, block);
     settle(heap, page);
+}
+
+void
+mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block)
+{
+    (void)page_push_local(page, block);
+    mi__thread_heap_not_full(heap, page);
 }
 
 // A drained page has got blocks back.
@@ -368,9 +379,13 @@ refill_local(thread_heap_t *heap, page_t *page)
     return true;
 }
 
-static bool
+static inline bool
 refill_fresh(thread_heap_t *heap, page_t *page)
 {
+    // Blocks of a map are granted when they are taken.
+    if (unlikely(page->map != NULL)) {
+        return mi__blockmap_open(page);
+    }
     uint32_t granted = mi__page_extend(page);
     if (granted == 0) {
         return false;
@@ -547,6 +562,11 @@ mi__thread_heap_alloc(thread_heap_t *heap, size_t size, bool *zero)
     if (unlikely(page == NULL)) {
         return NULL;
     }
+    if (unlikely(page->map != NULL)) {
+        *zero = false;
+        thread_heap_grant_one(heap, page->class);
+        return (block_t *)(void *)(page->start + blockmap_take(page) * page->block_size);
+    }
     if (unlikely(heap->sample_in[page->class] < 0)) {
         return mi__thread_heap_alloc_sampled(heap, page, size, length_of(page->free), zero);
     }
@@ -595,6 +615,10 @@ mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page)
         heap->kept_sizes |= 1U << 1;
         page_clear_flag(page, PAGE_FRESH_ZERO);
         mi__page_cut_singleton(page, 1);
+    }
+    if (unlikely(conf_get(secure) > 0)) {
+        mi__away_put(page);
+        return;
     }
     size_t slices = page->slices;
     bool wanted = slices <= KEPT_MAX - (size_t)heap->kept_slices && (heap->kept_sizes >> slices & 1) != 0;

@@ -162,6 +162,9 @@ void mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page);
 // The last block of a queued page of this heap came home.
 void mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page);
 
+// A block of a full page of this heap came home, and was counted: the page goes back to its queue.
+void mi__thread_heap_not_full(thread_heap_t *heap, page_t *page);
+
 // Frees a block of a full page of this heap: the page goes back to its queue.
 void mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block);
 
@@ -216,6 +219,13 @@ thread_heap_grant(thread_heap_t *heap, unsigned class, size_t granted)
 {
     OWNER_SET(heap->granted[class], heap->granted[class] + granted);
     return (heap->sample_in[class] -= (int64_t)granted) < 0;
+}
+
+// The same for one block of a page with a map, which is never a sample.
+static inline void
+thread_heap_grant_one(thread_heap_t *heap, unsigned class)
+{
+    OWNER_SET(heap->granted[class], heap->granted[class] + 1);
 }
 
 // Takes back blocks that were granted, but that nobody took.

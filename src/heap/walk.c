@@ -16,6 +16,7 @@
 #include "heap/held.h"
 #include "heap/registry.h"
 #include "heap/samples.h"
+#include "page/blockmap.h"
 #include "page/trim.h"
 
 enum {
@@ -185,6 +186,23 @@ mark_holed(view_t *view, const page_t *page, size_t holed)
     }
 }
 
+// The same of a page whose blocks are in a map.
+static bool
+view_map(view_t *view, const page_t *page, const blockmap_t *map)
+{
+    size_t live = 0;
+    for (size_t i = 0; i < view->capacity; i++) {
+        live += (HINT_GET(map->word[i / 64].live) >> i % 64 & 1) != 0;
+        if (!blockmap_is_live(page, i)) {
+            set_not_live(view, i);
+        }
+    }
+    if (live != mi__page_blocks_granted(page)) {
+        view->fault = "its counts do not agree with its map";
+    }
+    return true;
+}
+
 // False when the page is not one that has blocks any more.
 static bool
 view_page(view_t *view, page_t *page)
@@ -196,6 +214,10 @@ view_page(view_t *view, page_t *page)
     view->capacity = HINT_GET(page->capacity) + holed;
     if (view->block_size == 0 || view->capacity > BLOCKS_MAX) {
         return false;
+    }
+    const blockmap_t *map = HINT_GET(page->map);
+    if (map != NULL) {
+        return view_map(view, page, map);
     }
     mark_holed(view, page, holed);
     (void)mark_list(view, HINT_GET(page->free));

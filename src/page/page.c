@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/track.h"
 #include "os/os.h"
+#include "page/blockmap.h"
 #include "page/cell.h"
 #include "page/trim.h"
 
@@ -46,12 +47,13 @@ mark_inner_slices(page_t *page, uintptr_t word)
     }
 }
 
-// Word by word, for others may be looking at it (walks, statistics).
+// Word by word, for others may be looking at it (walks, statistics); but for the map, which stays for
+// the next page that needs one.
 static void
 clear(page_t *page)
 {
     uintptr_t *words = (uintptr_t *)(void *)page;
-    for (size_t i = 0; i < sizeof *page / sizeof *words; i++) {
+    for (size_t i = 0; i < offsetof(page_t, map) / sizeof *words; i++) {
         OWNER_SET(words[i], 0);
     }
 }
@@ -77,6 +79,15 @@ page_in_run(const slice_run_t *run, unsigned class, uintptr_t owner)
     OWNER_SET(page->block_size, block_size);
     OWNER_SET(page->reserved, (uint32_t)((slices << SLICE_SHIFT) / block_size));
     OWNER_SET(page->flags, run->zero ? PAGE_FRESH_ZERO : 0);
+    // Pages without an owner hold samples.
+    if (mi__conf.secure <= 0 || owner == 0) {
+        OWNER_SET(page->map, NULL);
+    } else if (mi__blockmap_make(page)) {
+        owner |= OWNER_SECURE;
+    } else {
+        mi__slices_release(page->start, slices);
+        return NULL;
+    }
     set_owner(page, owner);
     mark_inner_slices(page, (uintptr_t)page | OWNER_REDIRECT);
     if (TRACKING) {
@@ -129,6 +140,7 @@ mi__page_set_alone(page_t *page, unsigned class, char *start, size_t size, uintp
     OWNER_SET(page->slices, 1);
     OWNER_SET(page->class, (uint16_t) class);
     OWNER_SET(page->block_size, (uint32_t)size);
+    OWNER_SET(page->map, NULL);
     OWNER_SET(page->capacity, 1);
     OWNER_SET(page->reserved, 1);
     OWNER_SET(page->used, 1);
@@ -387,6 +399,9 @@ mi__page_verify(const page_t *page)
 {
     size_t in_free = 0;
     size_t in_local = 0;
+    if (page->map != NULL) {
+        return mi__blockmap_verify(page);
+    }
     return page->capacity + page->holed <= page->reserved && page->used >= page_is_pinned(page) &&
            list_verify(page, page->free, &in_free) && list_verify(page, page->local_free, &in_local) &&
            (in_free == 0 || page_is_pinned(page)) && in_free <= page->used &&

@@ -33,7 +33,8 @@ enum {
     OWNER_SINGLETON = 8, // one block, no owner: whoever frees it releases it. The address, if there is
                          // one, is of the thread heap that had kept it
     OWNER_SAMPLED = 16,  // holds samples: heap/samples.h
-    OWNER_FLAGS = 31,
+    OWNER_SECURE = 32,   // its blocks are in a map instead of lists (page/blockmap.h)
+    OWNER_FLAGS = 63,
 };
 
 enum {
@@ -79,7 +80,12 @@ struct page_t {
     };
     // [owner only]
     uint64_t holes[HOLES_MAX / 64]; // OS pages that were given back: page/trim.c
+    // [constant while the page lives]
+    struct blockmap_t *map; // NULL: the blocks are in the lists
 };
+
+_Static_assert(offsetof(page_t, map) + sizeof(void *) == sizeof(page_t),
+               "the map is last: see clear in page.c");
 
 _Static_assert(sizeof(page_t) <= DESCRIPTOR_SIZE, "a page descriptor fits into its slot");
 _Static_assert(offsetof(page_t, thread_free) == 64, "what others write has a cache line of its own");

@@ -12,6 +12,8 @@
 //   |    |       | → T1 unlist (owner, after it drained the page from pending), A2 | acq_rel | push       |
 //   | T3 | L     | → T2 push (any); → T1 unlist (owner), A2                        | acq_rel | push       |
 //   | T4 | L     | set by move (owner) on T1; → T1 or T2+pending when moved, A3    | acq_rel | push       |
+// Where the page has a map (page/blockmap.h), b is not a list but the number of blocks whose bits were set
+// before: the steps are the same.
 // In T2 to T4 nobody but the thread that made the step from T1 puts the page on a pending list.
 //
 // Owns:        see remote.h
@@ -21,6 +23,7 @@
 #include "page/remote.h"
 
 #include "base/check.h"
+#include "page/blockmap.h"
 
 enum {
     LISTED = 1,
@@ -94,6 +97,18 @@ mi__remote_push(page_t *page, block_t *first, block_t *last, uint32_t count)
     return (word & LISTED) != 0 ? NULL : list_with_owner(page);
 }
 
+owner_t *
+mi__remote_count_in(page_t *page)
+{
+    uint64_t word = atomic_get_relaxed(&page->thread_free);
+    uint64_t counted;
+    do {
+        counted = (word + (UINT64_C(1) << AT_COUNT)) | LISTED;
+        // acq_rel: as in mi__remote_push; the bit that was set before, pairs with A1 and A2.
+    } while (!atomic_cas_weak_acq_rel(&page->thread_free, &word, counted));
+    return (word & LISTED) != 0 ? NULL : list_with_owner(page);
+}
+
 // Puts a list in front of local_free.
 static size_t
 adopt_blocks(page_t *page, uint64_t word)
@@ -108,6 +123,12 @@ adopt_blocks(page_t *page, uint64_t word)
     return count;
 }
 
+static size_t
+adopt(page_t *page, uint64_t word)
+{
+    return page->map != NULL ? mi__blockmap_fetch(page, count_of(word)) : adopt_blocks(page, word);
+}
+
 size_t
 mi__remote_take(page_t *page)
 {
@@ -118,7 +139,7 @@ mi__remote_take(page_t *page)
     // A1, acquire: the blocks; pairs with the acq_rel in mi__remote_push. Only we leave T2, so it
     // is still T2.
     word = atomic_exchange_acquire(&page->thread_free, LISTED);
-    return adopt_blocks(page, word);
+    return adopt(page, word);
 }
 
 page_t *
@@ -139,14 +160,14 @@ mi__remote_unlist(page_t *page)
     // A2, acq_rel: the blocks, pairs with the acq_rel in mi__remote_push; and what we did to the
     // page while it was listed, for the push that lists it next.
     uint64_t word = atomic_exchange_acq_rel(&page->thread_free, 0);
-    (void)adopt_blocks(page, word);
+    (void)adopt(page, word);
     return next;
 }
 
 const block_t *
 mi__remote_first(page_t *page)
 {
-    return first_of(page, atomic_get_relaxed(&page->thread_free));
+    return HINT_GET(page->map) != NULL ? NULL : first_of(page, atomic_get_relaxed(&page->thread_free));
 }
 
 bool
@@ -154,7 +175,7 @@ mi__remote_is_quiet(page_t *page)
 {
     // acquire: pairs with the acq_rel in mi__remote_push; a pusher that we don't see can't exist,
     // since no block is out.
-    return atomic_get_acquire(&page->thread_free) == 0;
+    return atomic_get_acquire(&page->thread_free) == 0 && (page->map == NULL || blockmap_is_settled(page));
 }
 
 size_t

@@ -31,6 +31,10 @@ typedef struct owner_t {
 // Else NULL.
 owner_t *mi__remote_push(page_t *page, block_t *first, block_t *last, uint32_t count);
 
+// Where the page has a map: counts one more block in whose bit was set before. Returns what
+// mi__remote_push does.
+owner_t *mi__remote_count_in(page_t *page);
+
 // Takes the blocks on thread_free into local_free; the page stays listed. Returns their number.
 size_t mi__remote_take(page_t *page);
 

@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/track.h"
 #include "os/os.h"
+#include "page/blockmap.h"
 
 enum {
     SMALL_BLOCKS = SMALL_PAGE_SLICES * SLICE_SIZE / GRANULE,
@@ -138,7 +139,11 @@ mi__trim_page(page_t *page)
     }
     uint64_t is_free[BLOCKS_MAX / WORD_BITS] = {0};
     uint64_t wanted[HOLES_MAX / WORD_BITS] = {0};
-    mark_free(page, is_free);
+    if (page->map != NULL) {
+        mi__blockmap_mark_free(page, is_free);
+    } else {
+        mark_free(page, is_free);
+    }
     size_t end = threaded(page) * page->block_size;
     size_t units = (page->slices << SLICE_SHIFT) / unit_bytes(page);
     for (size_t unit = 0; unit < units; unit++) {
@@ -150,6 +155,9 @@ mi__trim_page(page_t *page)
     }
     if ((wanted[0] | wanted[1]) == 0) {
         return 0;
+    }
+    if (page->map != NULL) {
+        return discard(page, wanted);
     }
     page_set_flag(page, PAGE_HOLES);
     OWNER_SET(page->holes[0], page->holes[0] | wanted[0]);

@@ -94,13 +94,13 @@ test_reallocf(void)
     EXPECT_FAILS(mi_reallocf(p, opaque(SIZE_MAX - 100)), ENOMEM);
     EXPECT_FAILS(mi_reallocf(NULL, opaque(SIZE_MAX - 100)), ENOMEM);
     // The block was freed: the next one of its size is the same, sooner or later.
-    void *kept[64];
+    void *kept[512];
     int seen = 0;
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 512; i++) {
         kept[i] = mi_malloc(5000);
         seen |= kept[i] == (void *)p;
     }
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 512; i++) {
         mi_free(kept[i]);
     }
     EXPECT(seen);

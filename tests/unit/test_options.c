@@ -210,7 +210,7 @@ every_option_with_an_effect_can_be_set(void **state)
          "MIMALLOC_TRIM_DELAY=3000", "MIMALLOC_MEMORY_PRESSURE=1", "MIMALLOC_LIVE=1",
          "MIMALLOC_METRICS_INTERVAL=8", "MIMALLOC_METRICS_CLASSES=1", "MIMALLOC_METRICS=/tmp/y",
          "MIMALLOC_GUARDED_MIN=10", "MIMALLOC_GUARDED_MAX=20", "MIMALLOC_GUARDED_PRECISE=1",
-         "MIMALLOC_GUARDED_SAMPLE_RATE=30", "MIMALLOC_GUARDED_SAMPLE_SEED=40");
+         "MIMALLOC_GUARDED_SAMPLE_RATE=30", "MIMALLOC_GUARDED_SAMPLE_SEED=40", "MIMALLOC_SECURE=1");
     assert_string_equal(loaded.said, "");
     assert_int_equal(loaded.conf.profile_rate, 1 << 20);
     assert_int_equal(loaded.conf.profile_format, 2);
@@ -238,6 +238,7 @@ every_option_with_an_effect_can_be_set(void **state)
     assert_true(loaded.conf.memory_pressure);
     assert_true(loaded.conf.live && loaded.conf.metrics_classes);
     assert_int_equal(loaded.conf.metrics_interval, 8);
+    assert_int_equal(loaded.conf.secure, 1);
     assert_int_equal(loaded.conf.purge_thread, PURGE_THREAD_NEVER);
     assert_true(loaded.conf.verbose && loaded.conf.show_stats && loaded.conf.show_errors);
     assert_int_equal(loaded.conf.errors, ERRORS_REPORT);

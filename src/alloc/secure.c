@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// secure.c — what secure mode does where the default mode has its straight paths.
+//
+// Owns:        nothing
+// Threads:     any
+// Not here:    see secure.h
+#include "alloc/secure.h"
+
+#include <string.h>
+
+#include "alloc/alloc.h"
+#include "alloc/free.h"
+#include "alloc/large.h"
+#include "base/bits.h"
+#include "base/hooks.h"
+#include "heap/registry.h"
+#include "page/blockmap.h"
+
+static char *
+take(thread_heap_t *heap, page_t *page)
+{
+    thread_heap_grant_one(heap, page->class);
+    return page->start + blockmap_take(page) * page->block_size;
+}
+
+// A block with room for `room` bytes, at most BLOCK_MAX; *page is its page.
+static char *
+block_for(thread_heap_t *heap, size_t room, page_t **page)
+{
+    *page = thread_heap_page(heap, room);
+    if (likely((*page)->map != NULL && (*page)->map->open != 0)) {
+        return take(heap, *page);
+    }
+    bool zero;
+    char *block = (char *)mi__alloc_block(heap, room, &zero);
+    *page = block == NULL ? NULL : mi__page_of(block);
+    return block;
+}
+
+void *
+mi__secure_malloc(thread_heap_t *heap, size_t size)
+{
+    if (likely(size <= BLOCK_MAX)) {
+        page_t *page = thread_heap_page(heap, size);
+        if (likely(page->map != NULL && page->map->open != 0)) {
+            return take(heap, page);
+        }
+    }
+    return mi__secure_alloc(heap, size, GRANULE, 0, false);
+}
+
+void *
+mi__secure_alloc(thread_heap_t *heap, size_t size, size_t align, size_t lead, bool zeroed)
+{
+    size_t room = size_max(lead + size, 1);
+    if (align > GRANULE) {
+        room = align_up(room, align);
+    }
+    if (unlikely(size > BLOCK_MAX || align > SLICE_SIZE || room > BLOCK_MAX)) {
+        char *block = (char *)mi__alloc_large(heap, size > PTRDIFF_MAX ? size : lead + size_max(size, 1),
+                                              size_max(align, SLICE_SIZE), zeroed);
+        if (block != NULL && lead != 0) {
+            page_set_owner_flag(mi__page_of(block), OWNER_INTERIOR);
+        }
+        return block == NULL ? NULL : block + lead;
+    }
+    page_t *page;
+    char *block = block_for(heap, room, &page);
+    if (unlikely(block == NULL)) {
+        return NULL;
+    }
+    if (unlikely(lead != 0)) {
+        page_set_owner_flag(page, OWNER_INTERIOR);
+    }
+    if (zeroed) {
+        memset(block, 0, page->block_size);
+    }
+    return block + lead;
+}
+
+// What is wrong with `p`, as an address of a block in use.
+MI_COLD static bool
+refuse(const page_t *page, const void *p, const char *call, size_t index, bool starts)
+{
+    misuse_t kind = !starts                   ? MISUSE_FREE_INTERIOR
+                    : index >= page->reserved ? MISUSE_FREE_NO_BLOCK
+                                              : MISUSE_DOUBLE_FREE;
+    mi__hooks.misuse(kind, call, p);
+    return false;
+}
+
+// The index of the live block that `p` stands for; false, and that is reported, when there is none.
+static inline bool
+find(page_t *page, const void *p, uintptr_t word, const char *call, size_t *index)
+{
+    size_t offset = (size_t)((const char *)p - page->start);
+    *index = blockmap_index(page, offset);
+    bool starts = *index * page->block_size == offset || (word & OWNER_INTERIOR) != 0;
+    if (likely(starts && *index < page->reserved && blockmap_is_live(page, *index))) {
+        return true;
+    }
+    return refuse(page, p, call, *index, starts);
+}
+
+bool
+mi__secure_check(page_t *page, const void *p, const char *call)
+{
+    size_t index;
+    return find(page, p, page_owner(page), call, &index);
+}
+
+MI_NOINLINE static void
+free_remote(page_t *page, const void *p, size_t index)
+{
+    if (unlikely(!mi__blockmap_announce(page, index))) {
+        mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", p);
+        return;
+    }
+    owner_t *listed = mi__remote_count_in(page);
+    if (listed != NULL) {
+        mi__registry_tell(listed);
+    }
+}
+
+// A block of a page of the thread's own has come home, and it was the last one that was out, or the first of
+// a full page.
+MI_NOINLINE static void
+settle(thread_heap_t *owner, page_t *page, uintptr_t word)
+{
+    if ((word & OWNER_FULL) != 0) {
+        mi__thread_heap_not_full(owner, page);
+    } else if (owner == mi__thread_heap) {
+        mi__free_emptied(page);
+    } else {
+        mi__thread_heap_page_empty(owner, page);
+    }
+}
+
+void
+mi__secure_free(page_t *page, void *p, uintptr_t word)
+{
+    size_t index;
+    if (unlikely(!find(page, p, word, "free", &index))) {
+        return;
+    }
+    thread_heap_t *owner = page_thread_heap(word);
+    if (unlikely(owner != mi__thread_heap && !thread_heap_is_mine(owner))) {
+        free_remote(page, p, index);
+        return;
+    }
+    bool emptied = blockmap_give(page, index);
+    if (unlikely(emptied || (word & OWNER_FULL) != 0)) {
+        settle(owner, page, word);
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// secure.h — allocation and free in secure mode (MIMALLOC_SECURE, docs/secure.md).
+//
+// Pages that are made while the level is above 0 have a map of their blocks instead of lists
+// (page/blockmap.h). malloc and free thus leave the straight path by themselves and come here; the default
+// mode pays nothing.
+//
+// Owns:        nothing
+// Threads:     any
+// Not here:    the maps → page/blockmap.h
+#ifndef MI_ALLOC_SECURE_H
+#define MI_ALLOC_SECURE_H
+
+#include "heap/thread_heap.h"
+
+static inline bool
+secure_on(void)
+{
+    return mi__conf.secure > 0;
+}
+
+// malloc(size) from `heap`, one of the thread's own.
+MI_NODISCARD void *mi__secure_malloc(thread_heap_t *heap, size_t size);
+
+// A block from `heap`, one of the thread's own, with `size` bytes `lead` bytes into it; the block begins at
+// a multiple of `align`. Zeroed when asked. NULL with errno = ENOMEM when there is no memory.
+MI_NODISCARD void *mi__secure_alloc(thread_heap_t *heap, size_t size, size_t align, size_t lead, bool zeroed);
+
+// Frees the block at `p`, in a page with a map, whose owner word is `word`.
+void mi__secure_free(page_t *page, void *p, uintptr_t word);
+
+// True when a live block begins at `p`, in a page with a map; else that is reported under the name `call`.
+bool mi__secure_check(page_t *page, const void *p, const char *call);
+
+#endif
