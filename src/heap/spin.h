@@ -11,18 +11,26 @@
 #define MI_HEAP_SPIN_H
 
 #include "base/atomic.h"
+#include "heap/thread_heap.h"
 #include "os/os.h"
 
 typedef struct spin_t {
-    _Atomic(uint32_t) taken; // [atomic: any thread]
+    _Atomic(uintptr_t) holder; // [atomic: any thread] 0: none
 } spin_t;
+
+// A number for the calling thread that stays the same in the child of a fork.
+static inline uintptr_t
+spin_self(void)
+{
+    return (uintptr_t)&mi__thread_heap;
+}
 
 static inline void
 spin_lock(spin_t *lock)
 {
     // acquire: what the last holder did; pairs with the release in spin_unlock.
-    while (atomic_exchange_acquire(&lock->taken, 1) != 0) {
-        while (atomic_get_relaxed(&lock->taken) != 0) {
+    while (atomic_exchange_acquire(&lock->holder, spin_self()) != 0) {
+        while (atomic_get_relaxed(&lock->holder) != 0) {
             mi__os_yield();
         }
     }
@@ -32,17 +40,21 @@ static inline void
 spin_unlock(spin_t *lock)
 {
     // release: pairs with the acquire in spin_lock.
-    atomic_set_release(&lock->taken, 0);
+    atomic_set_release(&lock->holder, 0);
 }
 
 // In the child of a fork: true when a thread that is gone held the lock, which is free now. What it
-// guards may be half done.
+// guards may be half done. A holder that is here has been interrupted by a signal handler that forks: it
+// goes on with its work when the handler returns, in the child, too.
 static inline bool
 spin_renew(spin_t *lock)
 {
-    bool taken = atomic_get_relaxed(&lock->taken) != 0;
-    atomic_set_relaxed(&lock->taken, 0);
-    return taken;
+    uintptr_t holder = atomic_get_relaxed(&lock->holder);
+    if (holder == spin_self()) {
+        return false;
+    }
+    atomic_set_relaxed(&lock->holder, 0);
+    return holder != 0;
 }
 
 #endif
