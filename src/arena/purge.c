@@ -41,10 +41,10 @@ enum {
 };
 enum { NONE, RUNS, RESTS };
 
-_Atomic(bool) mi__purge_wanted;
+_Atomic(flag_t) mi__purge_wanted;
 
 static _Atomic(int64_t) deadline_ms; // 0: nothing to purge
-static _Atomic(bool) purging;
+static _Atomic(flag_t) purging;
 static _Atomic(uint64_t) purged_bytes;
 static _Atomic(uint32_t) helper;
 static _Atomic(int64_t) retry_ms; // no helper before that

@@ -60,7 +60,7 @@ size_t mi__purge_poll(bool force);
 
 // Starts the helper thread when one is wanted. Starting a thread allocates: to be called at the start of
 // a malloc.
-extern MI_HIDDEN _Atomic(bool) mi__purge_wanted; // [hint: may be stale]
+extern MI_HIDDEN _Atomic(flag_t) mi__purge_wanted; // [hint: may be stale]
 void mi__purge_start_helper(void);
 
 // Wants one where much is held, or memory is watched, unless there is one.

@@ -18,6 +18,9 @@
 
 #include "base/platform.h"
 
+// A bool that is exchanged: not every processor can do that with a byte (RISC-V).
+typedef uint32_t flag_t;
+
 #define atomic_get_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
 #define atomic_get_acquire(p) atomic_load_explicit((p), memory_order_acquire)
 #define atomic_set_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)

@@ -28,7 +28,7 @@ enum {
 static mi_live_t own_page = {.magic = "mi-live", .version = 1, .bytes = sizeof(mi_live_t)};
 _Atomic(mi_live_t *) mi__live_page = &own_page;
 
-static _Atomic(bool) busy;
+static _Atomic(flag_t) busy;
 static _Atomic(bool) wants_share; // [hint: may be stale] the page is to be a file
 static _Atomic(int64_t) due_ms;   // [hint: may be stale] nothing is due before; INT64_MAX: never
 

@@ -536,7 +536,7 @@ judge_name(const char *entry, void *arg)
 void
 mi__options_load(void)
 {
-    static _Atomic(bool) loaded;
+    static _Atomic(flag_t) loaded;
     if (!mi__os_env_ready() || atomic_exchange_explicit(&loaded, true, memory_order_relaxed)) {
         return;
     }

@@ -31,7 +31,7 @@ static _Atomic(bool) active;
 static _Atomic(bool) by_environment; // the unwinder and the end of the process are seen to
 static _Atomic(uint64_t) rate;
 static _Atomic(uint32_t) sequence;
-static _Atomic(bool) base_is_bad; // said so already
+static _Atomic(flag_t) base_is_bad; // said so already
 static int64_t started_ms;
 static hook_t callback;
 
@@ -43,7 +43,7 @@ static _Atomic(uint64_t) dumped_use;
 static _Atomic(int64_t) dumped_ms;
 
 // What a dump needs, for one at a time.
-static _Atomic(bool) dumping;
+static _Atomic(flag_t) dumping;
 static sink_t sink;
 static profile_view_t view;
 

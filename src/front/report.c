@@ -34,7 +34,7 @@ static hook_t handler;
 static char early[EARLY_BYTES + 1];
 static _Atomic(size_t) early_used; // may pass EARLY_BYTES: what did not fit
 static _Atomic(size_t) early_done;
-static _Atomic(bool) early_over;
+static _Atomic(flag_t) early_over;
 
 static _Atomic(uint64_t) misuses[MISUSE_COUNT];
 static _Atomic(uint64_t) failures;
