@@ -37,7 +37,7 @@ divide_up(size_t x, size_t by)
 
 // Index of the highest set bit; `x` is not 0.
 static inline unsigned
-highest_bit(size_t x)
+highest_bit(uint64_t x)
 {
     return 63U ^ (unsigned)__builtin_clzll(x);
 }

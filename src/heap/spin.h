@@ -11,25 +11,17 @@
 #define MI_HEAP_SPIN_H
 
 #include "base/atomic.h"
-#include "heap/thread_heap.h"
 #include "os/os.h"
 
 typedef struct spin_t {
     _Atomic(uintptr_t) holder; // [atomic: any thread] 0: none
 } spin_t;
 
-// A number for the calling thread that stays the same in the child of a fork.
-static inline uintptr_t
-spin_self(void)
-{
-    return (uintptr_t)&mi__thread_heap;
-}
-
 static inline void
 spin_lock(spin_t *lock)
 {
     // acquire: what the last holder did; pairs with the release in spin_unlock.
-    while (atomic_exchange_acquire(&lock->holder, spin_self()) != 0) {
+    while (atomic_exchange_acquire(&lock->holder, mi__os_thread_self()) != 0) {
         while (atomic_get_relaxed(&lock->holder) != 0) {
             mi__os_yield();
         }
@@ -50,7 +42,7 @@ static inline bool
 spin_renew(spin_t *lock)
 {
     uintptr_t holder = atomic_get_relaxed(&lock->holder);
-    if (holder == spin_self()) {
+    if (holder == mi__os_thread_self()) {
         return false;
     }
     atomic_set_relaxed(&lock->holder, 0);

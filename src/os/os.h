@@ -90,6 +90,9 @@ long mi__os_process_id(void);
 long mi__os_thread_id(void);
 bool mi__os_is_main_thread(void);
 
+// Another number for it, which is had without asking the system and stays the same in the child of a fork.
+uintptr_t mi__os_thread_self(void);
+
 // Resources that the process has used, from the system itself; 0 where it does not tell.
 typedef struct os_usage_t {
     size_t resident_bytes;

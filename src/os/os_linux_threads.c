@@ -103,6 +103,12 @@ mi__os_thread_on_exit(void *arg)
     }
 }
 
+uintptr_t
+mi__os_thread_self(void)
+{
+    return (uintptr_t)pthread_self();
+}
+
 void
 mi__os_yield(void)
 {

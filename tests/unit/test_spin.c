@@ -86,7 +86,7 @@ of_the_thread_that_forks_it_stays_taken(void)
     check(signal(SIGUSR1, fork_and_renew) != SIG_ERR);
     spin_lock(&lock);
     check(raise(SIGUSR1) == 0);
-    check(forked >= 0 && atomic_get_relaxed(&lock.holder) == spin_self());
+    check(forked >= 0 && atomic_get_relaxed(&lock.holder) == mi__os_thread_self());
     spin_unlock(&lock);
     check(!spin_renew(&lock));
     if (forked == 0) {
