@@ -15,33 +15,44 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "html_page.h"
 #include "preload.h"
+#include "server_run.h"
 #include "text.h"
 #include "verbs.h"
 
-static const char help[] = "Usage: mimalloc compare [OPTIONS] [--] PROGRAM [ARGUMENTS]\n"
-                           "Runs a program under this library and under others, in turn, and says which "
-                           "differences are real. Its output is\n"
-                           "dropped, and its input is empty.\n\n"
-                           "  -n, --runs=N       runs with each allocator, 2 to 1000 (10)\n"
-                           "  -w, --with=LIST    the others: names from glibc, jemalloc, tcmalloc, "
-                           "mimalloc2, tbbmalloc, or paths of\n"
-                           "                     libraries, with commas between; all that are installed "
-                           "unless given. The first is the one\n"
-                           "                     that this library is compared with\n"
-                           "      --library=FILE this library\n"
-                           "      --csv          each run as a line\n"
-                           "      --json\n"
-                           "  -h, --help\n\n"
-                           "Exit status: 0 done; 1 the program cannot be run so, or failed; 2 wrong use.\n\n"
-                           "Examples:\n"
-                           "  mimalloc compare -- python3 job.py\n"
-                           "  mimalloc compare -n 30 --with=glibc,jemalloc ./server --selftest\n";
+static const char help[] =
+    "Usage: mimalloc compare [OPTIONS] [--] PROGRAM [ARGUMENTS]\n"
+    "Runs a program under this library and under others, in turn, and says which "
+    "differences are real. Its output is\n"
+    "dropped, and its input is empty.\n\n"
+    "  -n, --runs=N       runs with each allocator, 2 to 1000 (10)\n"
+    "  -w, --with=LIST    the others: names from glibc, jemalloc, tcmalloc, "
+    "mimalloc2, tbbmalloc, or paths of\n"
+    "                     libraries, with commas between; all that are installed "
+    "unless given. The first is the one\n"
+    "                     that this library is compared with\n"
+    "      --library=FILE this library\n"
+    "      --csv          each run as a line\n"
+    "      --json\n"
+    "  -o, --output=FILE  a page with plots (.html), complete in one file\n"
+    "      --ready=PORT|URL  PROGRAM is a server: it is ready when this port or http:// address answers\n"
+    "      --load=COMMAND    what is then run against it, by the shell; its time is the wall time. The "
+    "server ends by SIGTERM\n"
+    "  -h, --help\n\n"
+    "Exit status: 0 done; 1 the program cannot be run so, or failed; 2 wrong use.\n\n"
+    "Examples:\n"
+    "  mimalloc compare -- python3 job.py\n"
+    "  mimalloc compare -n 30 --with=glibc,jemalloc ./server --selftest\n"
+    "  mimalloc compare --ready 7777 --load 'redis-benchmark -p 7777 -n 100000 -q' -o page.html -- "
+    "redis-server --port 7777\n";
+
+PAGE_FILE(compare_html, "compare.html");
 
 enum { CANDIDATES_MAX = 16, RUNS_MAX = 1000 };
 
 // What is measured of each run.
-enum { WALL, USER, SYSTEM, PEAK, FAULTS, SWITCHES, MEASURES };
+enum { WALL, USER, SYSTEM, PEAK, FINAL, FAULTS, SWITCHES, MEASURES };
 static const struct {
     const char *name;
     const char *unit;
@@ -52,6 +63,7 @@ static const struct {
     {"user", "s", "less user time", "more user time"},
     {"system", "s", "less system time", "more system time"},
     {"peak", "MiB", "less memory at the peak", "more memory at the peak"},
+    {"final", "MiB", "less memory at the end", "more memory at the end"},
     {"faults", "", "fewer page faults", "more page faults"},
     {"switches", "", "fewer context switches", "more context switches"},
 };
@@ -67,6 +79,7 @@ typedef struct comparison_t {
     unsigned count;
     unsigned runs;
     char **program;
+    server_load_t load;
 } comparison_t;
 
 // ---- the allocators
@@ -178,20 +191,27 @@ run_once(const comparison_t *comparison, candidate_t *candidate, unsigned run)
     if (child == 0) {
         become(comparison->program, candidate->library);
     }
+    bool is_server = comparison->load.ready != NULL;
+    server_figures_t server = {0};
+    if (child > 0 && is_server) {
+        server = server_run(child, &comparison->load, candidate->name);
+    }
     if (child < 0 || wait4(child, &status, 0, &usage) != child) {
         fail(EXIT_FAILED, "%s cannot be started: %s", comparison->program[0], strerror(errno));
     }
     clock_gettime(CLOCK_MONOTONIC, &ended);
-    if (WIFSIGNALED(status)) {
+    if (!is_server && WIFSIGNALED(status)) {
         fail(EXIT_FAILED, "%s under %s was ended by signal %d (%s)", comparison->program[0], candidate->name,
              WTERMSIG(status), strsignal(WTERMSIG(status)));
     }
-    if (WEXITSTATUS(status) != 0) {
+    if (!is_server && WEXITSTATUS(status) != 0) {
         fail(EXIT_FAILED, "%s under %s ended with status %d: it must end with 0", comparison->program[0],
              candidate->name, WEXITSTATUS(status));
     }
+    candidate->runs[FINAL][run] = server.final;
     candidate->runs[WALL][run] =
-        (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
+        is_server ? server.seconds
+                  : (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
     candidate->runs[USER][run] = seconds_of(usage.ru_utime);
     candidate->runs[SYSTEM][run] = seconds_of(usage.ru_stime);
     candidate->runs[PEAK][run] = (double)usage.ru_maxrss / 1024;
@@ -286,13 +306,20 @@ static void
 print_table(const comparison_t *comparison)
 {
     printf("%-20s", "");
+    bool is_server = comparison->load.ready != NULL;
     for (unsigned m = 0; m < MEASURES; m++) {
+        if (m == FINAL && !is_server) {
+            continue;
+        }
         printf("%11s%s%-3s%7s", measures[m].name, measures[m].unit[0] != 0 ? " " : "", measures[m].unit, "");
     }
     putchar('\n');
     for (unsigned i = 0; i < comparison->count; i++) {
         printf("%-20.20s", comparison->candidates[i]->name);
         for (unsigned m = 0; m < MEASURES; m++) {
+            if (m == FINAL && !is_server) {
+                continue;
+            }
             mean_t mean = mean_of(comparison->candidates[i]->runs[m], comparison->runs);
             int places = mean.mean >= 1000 ? 0 : mean.mean >= 10 ? 1 : 3;
             printf("%12.*f ± %-7.*f", places, mean.mean, places, mean.half);
@@ -345,11 +372,23 @@ print_csv(const comparison_t *comparison)
 }
 
 static void
-print_json(const comparison_t *comparison)
+put_json(const void *arg, FILE *to)
 {
-    json_t json = {.to = stdout};
+    const comparison_t *comparison = arg;
+    json_t json = {.to = to};
     json_begin(&json, NULL, '{');
+    json_text(&json, "program", comparison->program[0]);
     json_number(&json, "runs", comparison->runs);
+    json_begin(&json, "measures", '[');
+    for (unsigned m = 0; m < MEASURES; m++) {
+        json_begin(&json, NULL, '{');
+        json_text(&json, "name", measures[m].name);
+        json_text(&json, "unit", measures[m].unit);
+        json_text(&json, "less", measures[m].less);
+        json_text(&json, "more", measures[m].more);
+        json_end(&json, '}');
+    }
+    json_end(&json, ']');
     json_begin(&json, "allocators", '[');
     for (unsigned i = 0; i < comparison->count; i++) {
         const candidate_t *candidate = comparison->candidates[i];
@@ -363,6 +402,11 @@ print_json(const comparison_t *comparison)
             json_begin(&json, measures[m].name, '{');
             json_real(&json, "mean", mean.mean);
             json_real(&json, "half_interval", mean.half);
+            json_begin(&json, "runs", '[');
+            for (unsigned run = 0; run < comparison->runs; run++) {
+                json_real(&json, NULL, candidate->runs[m][run]);
+            }
+            json_end(&json, ']');
             if (i > 0) {
                 json_real(&json, "first_is_more_by", difference.share);
                 json_real(&json, "half_interval_of_that", difference.half);
@@ -374,6 +418,12 @@ print_json(const comparison_t *comparison)
     }
     json_end(&json, ']');
     json_end(&json, '}');
+}
+
+static void
+print_json(const comparison_t *comparison)
+{
+    put_json(comparison, stdout);
 }
 
 static unsigned
@@ -391,20 +441,19 @@ int
 verb_compare(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"runs", required_argument, NULL, 'n'},
-        {"with", required_argument, NULL, 'w'},
-        {"library", required_argument, NULL, 'b'},
-        {"csv", no_argument, NULL, 'c'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"runs", required_argument, NULL, 'n'},    {"with", required_argument, NULL, 'w'},
+        {"library", required_argument, NULL, 'b'}, {"csv", no_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},          {"output", required_argument, NULL, 'o'},
+        {"ready", required_argument, NULL, 'r'},   {"load", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     comparison_t comparison = {.runs = 10};
     const char *given = NULL;
+    const char *output = NULL;
     char *with = NULL;
     void (*print)(const comparison_t *comparison) = NULL;
     int option;
-    while ((option = getopt_long(argc, argv, "+n:w:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+n:w:o:h", options, NULL)) != -1) {
         switch (option) {
         case 'n':
             comparison.runs = read_runs(optarg);
@@ -420,6 +469,15 @@ verb_compare(int argc, char **argv)
             break;
         case 'j':
             print = print_json;
+            break;
+        case 'o':
+            output = optarg;
+            break;
+        case 'r':
+            comparison.load.ready = optarg;
+            break;
+        case 'l':
+            comparison.load.load = optarg;
             break;
         case 'h':
             verb_help(help);
@@ -447,7 +505,13 @@ verb_compare(int argc, char **argv)
     for (char *rest = with, *name; rest != NULL && (name = strsep(&rest, ",")) != NULL;) {
         add_named(&comparison, name);
     }
+    server_check(&comparison.load);
     run_all(&comparison);
+    if (output != NULL) {
+        FILE *to = output_open(output);
+        page_write(compare_html, put_json, &comparison, to);
+        output_close(to, output);
+    }
     if (print != NULL) {
         print(&comparison);
     } else {

@@ -50,6 +50,13 @@ print_figures(const model_t *model)
         printf("%-14s%12s of the pages; %s more than what is live\n", "resident",
                bytes_text(&a, total->resident), bytes_text(&b, room));
     }
+    if (model->huge_bytes > 0) {
+        printf("%-14s%12s of the heap\n", "huge pages", bytes_text(&a, model->huge_bytes));
+    }
+    if (model->sampled_bytes > 0) {
+        printf("%-14s%12s of pages hold samples, which count where they were taken\n", "sampled",
+               bytes_text(&a, model->sampled_bytes));
+    }
     printf("%-14s%12s, %s of it not given back yet\n", "free slices", bytes_text(&a, model->free_bytes),
            bytes_text(&b, model->purgeable_bytes));
     printf("%-14s%12s of %s\n", "committed", bytes_text(&a, model->committed_bytes),
@@ -62,7 +69,7 @@ print_classes(const model_t *model)
     bytes_text_t a;
     bytes_text_t b;
     printf("\n%12s%12s%12s%10s%12s%7s", "block size", "live", "live bytes", "pages", "page bytes", "full");
-    printf("%s\n", model->knows_resident ? "    resident" : "");
+    printf("%s\n", model->knows_resident ? "    resident  not live" : "");
     for (unsigned i = 0; i <= model->layout.class_count; i++) {
         const class_model_t *row = &model->classes[i];
         if (row->pages == 0) {
@@ -76,7 +83,8 @@ print_classes(const model_t *model)
                bytes_text(&a, row->live_bytes), (unsigned long long)row->pages,
                bytes_text(&b, row->page_bytes), percent(row->live_bytes, row->page_bytes));
         if (model->knows_resident) {
-            printf("%12s", bytes_text(&a, row->resident));
+            uint64_t more = row->resident > row->live_bytes ? row->resident - row->live_bytes : 0;
+            printf("%12s%10s", bytes_text(&a, row->resident), bytes_text(&b, more));
         }
         putchar('\n');
     }
@@ -166,6 +174,8 @@ print_json(const model_t *model)
     json_number(&json, "purgeable_bytes", model->purgeable_bytes);
     json_number(&json, "committed_bytes", model->committed_bytes);
     json_number(&json, "reserved_bytes", model->reserved_bytes);
+    json_number(&json, "sampled_bytes", model->sampled_bytes);
+    json_number(&json, "huge_bytes", model->huge_bytes);
     json_begin(&json, "classes", '[');
     for (unsigned i = 0; i <= model->layout.class_count; i++) {
         const class_model_t *row = &model->classes[i];
@@ -178,6 +188,8 @@ print_json(const model_t *model)
             json_number(&json, "page_bytes", row->page_bytes);
             if (model->knows_resident) {
                 json_number(&json, "resident_bytes", row->resident);
+                json_number(&json, "not_live_bytes",
+                            row->resident > row->live_bytes ? row->resident - row->live_bytes : 0);
             }
             json_end(&json, '}');
         }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "html_page.h"
+#include "site_reader.h"
 #include "text.h"
 
 enum {
@@ -16,6 +17,7 @@ enum {
     CLASS_CLEAN = -1, // free, given back
     CLASS_DIRTY = -2, // free, not given back yet
     CLASS_MIXED = -3,
+    CLASS_SAMPLED = -4,
 };
 
 PAGE_FILE(map_html, "map.html");
@@ -52,6 +54,7 @@ typedef struct cell_t {
     uint64_t reserved;
     int size_class;
     unsigned owner;
+    unsigned site; // the first call site in it, plus one
 } cell_t;
 
 typedef struct cells_t {
@@ -67,11 +70,11 @@ flush(cells_t *cells)
 {
     const cell_t *cell = &cells->cell;
     if (cells->any) {
-        fprintf(cells->to, "%s[%llu,%llu,%d,%u,%llu,%llu,%llu,%llu,%llu]", cells->follows ? "," : "",
+        fprintf(cells->to, "%s[%llu,%llu,%d,%u,%llu,%llu,%llu,%llu,%llu,%u]", cells->follows ? "," : "",
                 (unsigned long long)cell->slice, (unsigned long long)cell->slices, cell->size_class,
                 cell->owner, (unsigned long long)cell->used, (unsigned long long)cell->live_bytes / 1024,
                 (unsigned long long)cell->resident / 1024, (unsigned long long)cell->live,
-                (unsigned long long)cell->reserved);
+                (unsigned long long)cell->reserved, cell->site);
         cells->follows = true;
     }
     cells->any = false;
@@ -99,6 +102,7 @@ add(cells_t *cells, const cell_t *piece)
         cell->size_class = piece->size_class;
         cell->owner = piece->owner;
     }
+    cell->site = cell->site == 0 ? piece->site : cell->site;
     cell->slices += piece->slices;
     cell->used += piece->used;
     cell->live_bytes += piece->live_bytes;
@@ -142,8 +146,9 @@ put_cells(const model_t *model, const region_model_t *region, size_t *page, FILE
                         .resident = p->resident == UINT64_MAX ? 0 : p->resident,
                         .live = p->live,
                         .reserved = p->reserved,
-                        .size_class = p->size_class,
-                        .owner = p->owner};
+                        .size_class = p->sampled ? CLASS_SAMPLED : p->size_class,
+                        .owner = p->owner,
+                        .site = p->site};
         add(&cells, &piece);
         at = slice + p->slices;
     }
@@ -153,7 +158,7 @@ put_cells(const model_t *model, const region_model_t *region, size_t *page, FILE
 }
 
 static void
-put_data(const model_t *model, FILE *to)
+put_data(const model_t *model, const sites_on_map_t *sites, FILE *to)
 {
     const mi_descriptor_t *layout = &model->layout;
     char when[64];
@@ -186,6 +191,12 @@ put_data(const model_t *model, FILE *to)
         fprintf(to, "%s%u", i > 0 ? "," : "", model->owners[i].thread);
     }
     json_end(&json, ']');
+    json_number(&json, "huge", model->huge_bytes);
+    json_begin(&json, "sites", '[');
+    for (size_t i = 0; i < sites->count; i++) {
+        json_text(&json, NULL, sites->names[i]);
+    }
+    json_end(&json, ']');
     json_begin(&json, "regions", '[');
     size_t page = 0;
     for (size_t i = 0; i < model->region_count; i++) {
@@ -199,14 +210,29 @@ put_data(const model_t *model, FILE *to)
     json_end(&json, '}');
 }
 
+typedef struct map_t {
+    const model_t *model;
+    sites_on_map_t sites;
+} map_t;
+
 static void
-put_map(const void *model, FILE *to)
+put_map(const void *arg, FILE *to)
 {
-    put_data(model, to);
+    const map_t *map = arg;
+    put_data(map->model, &map->sites, to);
 }
 
 void
-map_page(const model_t *model, FILE *to)
+map_page(model_t *model, FILE *to)
 {
-    page_write(map_html, put_map, model, to);
+    map_t map = {.model = model};
+    symbols_t *symbols = symbols_new();
+    symbols_add_target(symbols, model->target);
+    sites_on_pages(model, symbols, &map.sites);
+    page_write(map_html, put_map, &map, to);
+    for (size_t i = 0; i < map.sites.count; i++) {
+        free(map.sites.names[i]);
+    }
+    free(map.sites.names);
+    symbols_free(symbols);
 }

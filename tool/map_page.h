@@ -7,7 +7,7 @@
 
 #include "model.h"
 
-void map_page(const model_t *model, FILE *to);
+void map_page(model_t *model, FILE *to);
 
 // One byte a slice of the region: 1 for a free one that still holds memory. To be freed.
 unsigned char *map_dirty(const model_t *model, const region_model_t *region);

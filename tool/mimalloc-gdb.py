@@ -88,9 +88,9 @@ class Page:
         self.start = number("start", word)
         self.slices = number("slices", word)
         self.holder = number("holder", word)
-        self.is_singleton = bool(self.owner & layout["owner_singleton"])
-        self.thread_heap = 0 if self.is_singleton else self.owner & ~layout["owner_flags"]
-        self.is_store = bool(self.owner & layout["owner_sampled"]) and not self.is_singleton
+        self.is_store = bool(self.owner & layout["owner_sampled"]) and number("block_size", "I") != 0
+        self.is_singleton = bool(self.owner & layout["owner_singleton"]) and not self.is_store
+        self.thread_heap = 0 if self.is_singleton or self.is_store else self.owner & ~layout["owner_flags"]
         self.is_full = bool(self.owner & layout["owner_full"]) and not self.is_singleton
         self.bytes = self.slices << layout["slice_shift"]
         self.block_size = self.bytes if self.is_singleton else number("block_size", "I")

@@ -16,7 +16,7 @@ _mimalloc() {
         diff) options="--output= --type= --rows= --json --help" ;;
         explain) options="--json --help" ;;
         metrics) options="--classes --listen= --json --help" ;;
-        compare) options="--runs= --with= --library= --csv --json --help" ;;
+        compare) options="--runs= --with= --library= --output= --ready= --load= --csv --json --help" ;;
     esac
     case $verb,$current in
         *,-*) COMPREPLY=($(compgen -W "$options" -- "$current")) ;;

@@ -215,6 +215,7 @@ read_page(model_t *model, const unsigned char *bytes, page_model_t *page)
     const mi_descriptor_t *layout = &model->layout;
     uint64_t owner = word_in(bytes, layout->page_owner);
     bool is_single = (owner & layout->owner_singleton) != 0;
+    bool is_store = (owner & layout->owner_sampled) != 0 && number_in(bytes, layout->page_block_size) != 0;
     if (owner == 0 || (!is_single && (owner & layout->owner_redirect) != 0)) {
         return false;
     }
@@ -223,6 +224,11 @@ read_page(model_t *model, const unsigned char *bytes, page_model_t *page)
                            .resident = UINT64_MAX};
     if (page->slices == 0) {
         return false;
+    }
+    if (is_store) {
+        page->sampled = true;
+        page->size_class = (uint16_t)layout->class_count;
+        return true;
     }
     if (is_single) {
         page->block_size = (uint64_t)page->slices << layout->slice_shift;
@@ -236,9 +242,6 @@ read_page(model_t *model, const unsigned char *bytes, page_model_t *page)
     page->size_class = half_in(bytes, layout->page_class);
     if (page->block_size == 0 || page->size_class >= layout->class_count) {
         return false;
-    }
-    if ((owner & layout->owner_sampled) != 0) {
-        return true; // its blocks count in another place
     }
     page->owner = (uint16_t)owner_of(model, owner & ~(uint64_t)layout->owner_flags);
     count_live(model, page, bytes);
@@ -364,6 +367,37 @@ read_resident(model_t *model)
     close(file);
 }
 
+// Of the mappings that hold regions: what the system says of them in one sum.
+static uint64_t
+huge_bytes(const model_t *model)
+{
+    char path[64];
+    char line[512];
+    uint64_t sum = 0;
+    bool ours = false;
+    snprintf(path, sizeof path, "/proc/%d/smaps", (int)model->target->pid);
+    FILE *file = model->target->pid == 0 ? NULL : fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        char *end;
+        uint64_t from = strtoull(line, &end, 16);
+        if (*end == '-') {
+            uint64_t to = strtoull(end + 1, NULL, 16);
+            ours = false;
+            for (size_t i = 0; i < model->region_count; i++) {
+                const region_model_t *region = &model->regions[i];
+                uint64_t last = region->base + (region->committed << model->layout.slice_shift);
+                ours = ours || (from < last && to > region->base);
+            }
+        } else if (ours && strncmp(line, "AnonHugePages:", 14) == 0) {
+            sum += strtoull(line + 14, NULL, 10) * 1024;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return sum;
+}
+
 static uint64_t
 resident_of_process(pid_t pid)
 {
@@ -403,6 +437,10 @@ add_up(model_t *model)
         class_model_t *row = &model->classes[page->size_class];
         owner_model_t *owner = &model->owners[page->owner];
         uint64_t bytes = (uint64_t)page->slices << layout->slice_shift;
+        if (page->sampled) {
+            model->sampled_bytes += bytes;
+            continue;
+        }
         row->pages++;
         row->page_bytes += bytes;
         row->live += page->live;
@@ -456,6 +494,7 @@ model_try(const target_t *target, bool resident, const char **why)
     discount_held(model);
     if (resident) {
         read_resident(model);
+        model->huge_bytes = huge_bytes(model);
     }
     add_up(model);
     model->resident_bytes = target->pid != 0 ? resident_of_process(target->pid) : 0;

@@ -19,6 +19,8 @@ typedef struct page_model_t {
     uint32_t holed;    // blocks in OS pages that were given back
     uint16_t size_class;
     uint16_t owner; // index in `owners`
+    bool sampled;   // its blocks count in other pages, which keep one for each
+    uint32_t site;  // the call site of a sample in it, plus one; 0: none
 } page_model_t;
 
 // Who has pages: a thread, threads that have ended, singletons' nobody.
@@ -69,6 +71,8 @@ typedef struct model_t {
     uint64_t heaps;
     uint64_t threads;
     uint64_t orphaned_pages;
+    uint64_t sampled_bytes; // of pages that hold sampled blocks
+    uint64_t huge_bytes;    // of the heap in huge pages, where the system tells
     bool knows_resident;
 } model_t;
 

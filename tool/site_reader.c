@@ -33,6 +33,7 @@ typedef struct site_model_t {
     uint64_t marked;
     uint64_t lifetime_ms;
     double holes;
+    uint32_t on_map; // the number of its name, plus one
     uint32_t depth;
     uint64_t frames[DEPTH_MAX];
 } site_model_t;
@@ -156,32 +157,46 @@ find_site(const site_sums_t *sums, uint64_t at)
     return found == NULL ? NULL : *found;
 }
 
-// ---- holes
+// ---- samples
 
-// Free memory of a page is kept by all of its blocks in equal parts.
+typedef void each_sample_t(const model_t *model, site_model_t *site, page_model_t *page, void *arg);
+
+// Calls `each` for every sample that lives, with the page that its block would lie in.
 static void
-add_holes(const model_t *model, site_sums_t *sums)
+each_sample(const model_t *model, const site_sums_t *sums, each_sample_t *each, void *arg)
 {
     const mi_descriptor_t *layout = &model->layout;
-    double unit = (double)(1U << layout->site_weight_shift);
     uint64_t at = 0;
     (void)target_read(model->target, (uintptr_t)layout->samples, &at, sizeof at);
     for (unsigned i = 0; at != 0 && i < SAMPLES_MAX; i++) {
         uint64_t next = 0;
+        uint64_t block = 0;
         uint64_t stands_for = 0;
         uint64_t of = 0;
-        bool read = target_read(model->target, at + layout->sample_next, &next, sizeof next) &&
-                    target_read(model->target, at + layout->sample_stands_for, &stands_for, sizeof of) &&
-                    target_read(model->target, at + layout->sample_site, &of, sizeof of);
-        site_model_t *site = read ? find_site(sums, of) : NULL;
-        const page_model_t *page = site == NULL ? NULL : model_page_of(model, stands_for);
-        if (page != NULL && page->live > 0 && page->live + page->holed < page->reserved) {
-            double free_bytes =
-                (double)(page->reserved - page->live - page->holed) * (double)page->block_size;
-            double weight = (double)site->allocated[WEIGHT] / (double)site->allocated[SAMPLES] / unit;
-            site->holes += weight * free_bytes / page->live;
+        bool read =
+            target_read(model->target, at + layout->sample_next, &next, sizeof next) &&
+            target_read(model->target, at + layout->sample_block, &block, sizeof block) &&
+            target_read(model->target, at + layout->sample_stands_for, &stands_for, sizeof stands_for) &&
+            target_read(model->target, at + layout->sample_site, &of, sizeof of);
+        site_model_t *site = read && block != 0 ? find_site(sums, of) : NULL;
+        page_model_t *page = site == NULL ? NULL : model_page_of(model, stands_for != 0 ? stands_for : block);
+        if (page != NULL) {
+            each(model, site, page, arg);
         }
         at = next;
+    }
+}
+
+// Free memory of a page is kept by all of its blocks in equal parts.
+static void
+add_hole(const model_t *model, site_model_t *site, page_model_t *page, void *arg)
+{
+    double unit = (double)(1U << model->layout.site_weight_shift);
+    (void)arg;
+    if (page->live > 0 && page->live + page->holed < page->reserved) {
+        double free_bytes = (double)(page->reserved - page->live - page->holed) * (double)page->block_size;
+        double weight = (double)site->allocated[WEIGHT] / (double)site->allocated[SAMPLES] / unit;
+        site->holes += weight * free_bytes / page->live;
     }
 }
 
@@ -305,7 +320,7 @@ sites_read(const model_t *model, symbols_t *symbols, const site_sums_t *since)
         sites_free_sums(sums);
         return NULL;
     }
-    add_holes(model, sums);
+    each_sample(model, sums, add_hole, NULL);
     stacks_t *stacks = new_stacks(model);
     size_t frames = 0;
     for (size_t i = 0; i < sums->count; i++) {
@@ -332,4 +347,57 @@ sites_read(const model_t *model, symbols_t *symbols, const site_sums_t *since)
     free(names.ids);
     sites_free_sums(sums);
     return stacks;
+}
+
+// ---- on the map
+
+static void
+mark_page(const model_t *model, site_model_t *site, page_model_t *page, void *arg)
+{
+    (void)model;
+    (void)arg;
+    (void)page;
+    site->on_map = UINT32_MAX;
+}
+
+// The first place that is not the C++ library's.
+static void
+keep_name(const place_t *place, void *arg)
+{
+    char **name = arg;
+    if (*name == NULL && !stacks_is_library(place->function)) {
+        frame_t frame = {(char *)(uintptr_t)place->function, (char *)(uintptr_t)place->file, NULL,
+                         place->line};
+        *name = stacks_frame_text(&frame);
+    }
+}
+
+static void
+number_page(const model_t *model, site_model_t *site, page_model_t *page, void *arg)
+{
+    (void)model;
+    (void)arg;
+    page->site = site->on_map;
+}
+
+void
+sites_on_pages(model_t *model, symbols_t *symbols, sites_on_map_t *sites)
+{
+    site_sums_t *sums = sites_sums(model);
+    *sites = (sites_on_map_t){0};
+    each_sample(model, sums, mark_page, NULL);
+    sites->names = get_memory(sums->count, sizeof(char *));
+    for (size_t i = 0; i < sums->count; i++) {
+        site_model_t *site = sums->sites[i];
+        char *name = NULL;
+        for (uint32_t k = 0; site->on_map != 0 && k < site->depth && name == NULL; k++) {
+            symbols_at(symbols, site->frames[k] - 1, keep_name, &name);
+        }
+        if (name != NULL) {
+            sites->names[sites->count++] = name;
+        }
+        site->on_map = name == NULL ? 0 : (uint32_t)sites->count;
+    }
+    each_sample(model, sums, number_page, NULL);
+    sites_free_sums(sums);
 }

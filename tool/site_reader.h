@@ -19,4 +19,11 @@ stacks_t *sites_read(const model_t *model, symbols_t *symbols, const site_sums_t
 site_sums_t *sites_sums(const model_t *model);
 void sites_free_sums(site_sums_t *sums);
 
+// Names of call sites, for the pages that samples lie in: each page's `site` is the number of one, plus one.
+typedef struct sites_on_map_t {
+    char **names;
+    size_t count;
+} sites_on_map_t;
+void sites_on_pages(model_t *model, symbols_t *symbols, sites_on_map_t *sites);
+
 #endif

@@ -194,6 +194,24 @@ stacks_total(const stacks_t *stacks, unsigned type)
     return total;
 }
 
+bool
+stacks_is_library(const char *function)
+{
+    return strstr(function, "std::") != NULL || strstr(function, "__gnu_cxx") != NULL;
+}
+
+const frame_t *
+stacks_own_frame(const stacks_t *stacks, const trace_t *trace)
+{
+    for (uint32_t k = 0; k < trace->depth; k++) {
+        const frame_t *frame = &stacks->frames[stacks->ids[trace->first + k]];
+        if (!stacks_is_library(frame->function)) {
+            return frame;
+        }
+    }
+    return trace->depth == 0 ? NULL : &stacks->frames[stacks->ids[trace->first]];
+}
+
 char *
 stacks_frame_text(const frame_t *frame)
 {

@@ -63,6 +63,10 @@ uint32_t stacks_frame(stacks_t *stacks, const char *function, const char *file, 
 // The stack with these frames, the innermost first; a new one has zeros for figures.
 trace_t *stacks_trace(stacks_t *stacks, const uint32_t *ids, size_t depth);
 
+// The innermost frame that is not the C++ library's; NULL where there is none.
+const frame_t *stacks_own_frame(const stacks_t *stacks, const trace_t *trace);
+bool stacks_is_library(const char *function);
+
 int64_t stacks_total(const stacks_t *stacks, unsigned type);
 
 // "function file:line" in a new string.

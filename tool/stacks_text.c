@@ -33,8 +33,8 @@ percent(int64_t part, int64_t all)
 // ---- functions
 
 typedef struct function_sum_t {
-    const frame_t *frame; // the one that has most itself
-    int64_t self_most;
+    const frame_t *frame; // of the stack that has most
+    int64_t most;
     int64_t self;
     int64_t total;
     size_t last; // the trace that was counted last, plus one
@@ -90,9 +90,9 @@ stacks_print_functions(const stacks_t *stacks, unsigned rows, FILE *to)
             sum->total += sum->last == i + 1 ? 0 : value; // once, however often it calls itself
             sum->last = i + 1;
             sum->self += k == 0 ? value : 0;
-            if (sum->frame == NULL || (k == 0 && value > sum->self_most)) {
+            if (sum->frame == NULL || value > sum->most) {
                 sum->frame = frame;
-                sum->self_most = k == 0 ? value : 0;
+                sum->most = value;
             }
         }
     }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "model.h"
+#include "site_reader.h"
 #include "text.h"
 #include "verbs.h"
 
@@ -27,7 +28,7 @@ static const char help[] =
     "  -h, --help\n\n"
     "Keys on a terminal: q ends, s sorts by live bytes, allocations or full, p asks the processes to give "
     "back what\n"
-    "is free.\n\n"
+    "is free, r starts and stops to take samples: then the calls that hold most are shown, too.\n\n"
     "Exit status: 0 done; 1 there is no such process, no right to read it, or no libmimalloc in it; 2 wrong "
     "use.\n\n"
     "Examples:\n"
@@ -44,6 +45,7 @@ typedef struct process_t {
     uint64_t before[MODEL_CLASSES_MAX]; // blocks allocated at the last look
     uint64_t rates[MODEL_CLASSES_MAX];  // a second
     uint64_t rate;
+    symbols_t *symbols; // once calls were shown
     bool seen;
 } process_t;
 
@@ -275,6 +277,74 @@ print_threads(const model_t *model, unsigned rows)
     }
 }
 
+// Heaps that the program made, where there are some.
+static void
+print_heaps(const model_t *model, unsigned rows)
+{
+    bytes_text_t a;
+    bytes_text_t b;
+    if (model->heaps < 2) {
+        return;
+    }
+    printf("\n%18s%12s%12s\n", "heap", "live bytes", "page bytes");
+    for (size_t i = 1; i < model->owner_count && rows > 0; i++) {
+        uint64_t heap = model->owners[i].heap;
+        uint64_t live = 0;
+        uint64_t all = 0;
+        bool told = false;
+        for (size_t k = 1; k < model->owner_count; k++) {
+            const owner_model_t *owner = &model->owners[k];
+            told = told || (owner->heap == heap && k < i);
+            live += owner->heap == heap ? owner->live_bytes : 0;
+            all += owner->heap == heap ? owner->page_bytes : 0;
+        }
+        if (!told && all > 0) {
+            printf("%#18llx%12s%12s\n", (unsigned long long)heap, bytes_text(&a, live), bytes_text(&b, all));
+            rows--;
+        }
+    }
+}
+
+// While samples are taken: the calls that hold most of what was allocated since.
+static void
+print_calls(process_t *process, unsigned rows)
+{
+    uint64_t rate = sites_rate(process->now);
+    bytes_text_t text;
+    if (rate == 0) {
+        return;
+    }
+    if (process->symbols == NULL) {
+        process->symbols = symbols_new();
+        symbols_add_target(process->symbols, process->now->target);
+    }
+    printf("\n%12s  call, one sample in %s\n", "in use", bytes_text(&text, rate));
+    stacks_t *stacks = sites_read(process->now, process->symbols, NULL);
+    if (stacks == NULL) {
+        return;
+    }
+    int64_t *sums = get_memory(stacks->frame_count, sizeof *sums);
+    for (size_t i = 0; i < stacks->trace_count; i++) {
+        const frame_t *frame = stacks_own_frame(stacks, &stacks->traces[i]);
+        sums[frame - stacks->frames] += stacks->traces[i].values[stacks->shown];
+    }
+    for (; rows > 0; rows--) {
+        size_t best = 0;
+        for (size_t i = 1; i < stacks->frame_count; i++) {
+            best = sums[i] > sums[best] ? i : best;
+        }
+        if (sums[best] <= 0) {
+            break;
+        }
+        char *name = stacks_frame_text(&stacks->frames[best]);
+        printf("%12s  %s\n", bytes_text(&text, (uint64_t)sums[best]), name);
+        free(name);
+        sums[best] = 0;
+    }
+    free(sums);
+    stacks_free(stacks);
+}
+
 static void
 print_json(const top_t *top)
 {
@@ -294,6 +364,8 @@ print_json(const top_t *top)
         json_number(&json, "threads", model->threads);
         json_number(&json, "allocations", model->total.allocated);
         json_number(&json, "allocations_per_second", process->rate);
+        json_number(&json, "heaps", model->heaps);
+        json_number(&json, "one_sample_in", sites_rate(model));
         json_end(&json, '}');
     }
     json_end(&json, ']');
@@ -302,7 +374,7 @@ print_json(const top_t *top)
 }
 
 static void
-show(const top_t *top)
+show(top_t *top)
 {
     if (top->as_json) {
         print_json(top);
@@ -318,7 +390,11 @@ show(const top_t *top)
     }
     if (top->count == 1) {
         unsigned half = top->rows > 20 ? (top->rows - 10) / 2 : 5;
+        bool samples = sites_rate(top->processes[0].now) != 0;
+        half = samples && top->on_terminal ? half * 2 / 3 : half;
         print_classes(&top->processes[0], top->order, half);
+        print_calls(&top->processes[0], half);
+        print_heaps(top->processes[0].now, half);
         print_threads(top->processes[0].now, half);
     }
     fflush(stdout);
@@ -326,12 +402,13 @@ show(const top_t *top)
 
 // ---- waiting
 
+// An idle process does it when it allocates the next time.
 static void
-purge(const top_t *top)
+ask_all(const top_t *top, uint32_t request)
 {
     mi_live_t live;
     for (unsigned i = 0; i < top->count; i++) {
-        (void)model_ask(top->processes[i].now, MI_LIVE_PURGE, &live);
+        (void)model_ask(top->processes[i].now, request, &live);
     }
 }
 
@@ -346,7 +423,10 @@ wait_for_key(top_t *top)
         if (key == 's') {
             top->order = (top->order + 1) % ORDERS;
         } else if (key == 'p') {
-            purge(top);
+            ask_all(top, MI_LIVE_PURGE);
+        } else if (key == 'r') {
+            bool on = sites_rate(top->processes[0].now) != 0;
+            ask_all(top, on ? MI_LIVE_STOP_PROFILE : MI_LIVE_START_PROFILE);
         }
     }
     return key != 'q';

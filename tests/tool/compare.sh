@@ -42,7 +42,7 @@ json "$scratch/json" 'abs(j["allocators"][1]["peak"]["mean"] - 60) < 15'
 grep -qE 'mimalloc against .*libheavy.so: .*% less memory at the peak \(± ' "$scratch/text" || fail "no verdict: $(tail -1 "$scratch/text")"
 "$TOOL" compare -n 3 --with=glibc --csv "$scratch/work" >"$scratch/csv"
 [ "$(wc -l <"$scratch/csv")" = 7 ] || fail "not a line a run: $(cat "$scratch/csv")"
-head -1 "$scratch/csv" | grep -qx 'allocator,run,wall,user,system,peak,faults,switches' || fail "no head"
+head -1 "$scratch/csv" | grep -qx 'allocator,run,wall,user,system,peak,final,faults,switches' || fail "no head"
 # Of two copies, user time is found to differ once in twenty; thrice in ten happens once in a hundred.
 differs=0
 for i in $(seq 10); do
@@ -52,6 +52,36 @@ for i in $(seq 10); do
     fi
 done
 [ "$differs" -le 2 ] || fail "two copies of one library differ $differs times of 10"
+# A page, and a server under load.
+port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cat >"$scratch/server.py" <<'END'
+import http.server, sys
+kept = []
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        kept.append(bytearray(100000))
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+END
+load="$python -c 'import urllib.request as u; [u.urlopen(\"http://127.0.0.1:$port/\").read() for i in range(50)]'"
+"$TOOL" compare -n 2 --with=glibc --ready "http://127.0.0.1:$port/" --load "$load" -o "$scratch/page.html" --json -- \
+    "$python" "$scratch/server.py" "$port" >"$scratch/json"
+json "$scratch/json" 'all(5 < a["final"]["mean"] < a["peak"]["mean"] * 1.01 and a["wall"]["mean"] > 0 for a in j["allocators"])'
+json "$scratch/json" 'all(len(a[m["name"]]["runs"]) == 2 for a in j["allocators"] for m in j["measures"])'
+"$python" -c 'import json, re, sys
+page = open(sys.argv[1]).read()
+data = json.loads(re.search(r"const data = (\{.*?\n\})\n;", page, re.DOTALL).group(1))
+assert [a["name"] for a in data["allocators"]] == ["mimalloc", "glibc"]' "$scratch/page.html"
+"$TOOL" compare -n 2 --with=glibc --ready "$port" --load true -- "$python" "$scratch/server.py" "$port" >"$scratch/text"
+grep -q 'final MiB' "$scratch/text" || fail "no memory at the end: $(cat "$scratch/text")"
+refused 1 "ended before it was ready" "$TOOL" compare -n 2 --with=glibc --ready "$port" --load true -- true
+refused 1 "the load failed" "$TOOL" compare -n 2 --with=glibc --ready "$port" --load false -- "$python" "$scratch/server.py" "$port"
+refused 2 "belong together" "$TOOL" compare -n 2 --ready 1 -- true
+refused 2 "a port or http" "$TOOL" compare -n 2 --ready x --load true -- true
+refused 1 "cannot be written" "$TOOL" compare -n 2 --with=glibc -o /nowhere/p.html -- true
 refused 1 "ended with status 3" "$TOOL" compare -n 2 --with=glibc sh -c 'exit 3'
 refused 1 "was ended by signal 9" "$TOOL" compare -n 2 --with=glibc sh -c 'kill -9 $$'
 refused 1 "there is no such program" "$TOOL" compare nothing-of-this-name

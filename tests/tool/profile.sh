@@ -43,6 +43,23 @@ grep -qE '^[0-9.]+ [KM]iB in about [0-9]+ blocks of [0-9.]+ .*B, [0-9.]+%, alloc
 grep -qE '#[0-9]+ Audit::record .*service\.cc:52$' "$scratch/text" || fail "not the line that leaks"
 
 # ---- files of each kind, and back
+# While samples are taken their pages count where the blocks were taken from, and the map tells the calls.
+"$TOOL" profile -s 3 "$service" >/dev/null &
+sleep 1.5
+"$TOOL" map -o "$scratch/map.html" "$service"
+"$TOOL" map --json "$service" >"$scratch/json"
+json "$scratch/json" 'j["sampled_bytes"] > 0 and j["huge_bytes"] <= j["committed_bytes"]'
+json "$scratch/json" 'sum(c["pages"] for c in j["classes"]) == j["pages"]'
+"$python" - "$scratch/map.html" <<'END'
+import json, re, sys
+page = open(sys.argv[1]).read()
+data = json.loads(re.search(r"const data = (\{.*?\n\})\n;", page, re.DOTALL).group(1))
+assert any("Audit::record" in site for site in data["sites"]), data["sites"]
+cells = [cell for region in data["regions"] for cell in region["cells"]]
+assert any(cell[2] == -4 for cell in cells) and any(cell[9] > 0 for cell in cells)
+assert all(cell[9] <= len(data["sites"]) for cell in cells)
+END
+wait %%
 for kind in pb.gz html folded json txt; do
     "$TOOL" profile -s 1 -o "$scratch/first.$kind" "$service"
     [ -s "$scratch/first.$kind" ] || fail "no first.$kind"

@@ -43,6 +43,7 @@ grep -qE '^ +1024 B +2000[0-9] .*#' "$scratch/text" || fail "no bar for 1024 byt
 grep -qE "^ +$pid +[0-9.]+ MiB" "$scratch/text" || fail "no thread"
 "$TOOL" top -d 0.1 >"$scratch/text"
 grep -qE "^ +$pid steady " "$scratch/text" || fail "the process is not found"
+json "$scratch/json" 'j["processes"][0]["heaps"] == 1 and j["processes"][0]["one_sample_in"] == 0'
 # On a terminal: escapes, another order by s, purge by p, end by q, and the terminal as it was.
 "$python" - "$TOOL" "$pid" <<'END'
 import os, pty, select, sys, time
@@ -64,11 +65,17 @@ read_until(b"by allocations")
 os.write(fd, b"p")
 os.write(fd, b"s")
 read_until(b"by room")
+os.write(fd, b"r")
+read_until(b"call, one sample in")
 os.write(fd, b"q")
 read_until(b"\x1b[?1049l")
 assert os.waitpid(pid, 0)[1] == 0
 assert b"\x1b[?1049h" in shown
 END
+# It takes samples still, and goes on with that when nobody looks.
+sleep 0.5
+"$TOOL" top -d 0.5 "$pid" >"$scratch/text"
+grep -qE '^ +[0-9.]+ KiB|^ +in use  call, one sample in 512.0 KiB$' "$scratch/text" || fail "no calls: $(cat "$scratch/text")"
 kill "$pid"
 wait "$pid" || true
 refused 1 "there is no process $pid" "$TOOL" top "$pid"
