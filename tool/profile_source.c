@@ -19,6 +19,8 @@
 #include "site_reader.h"
 #include "text.h"
 
+enum { READY_SECONDS = 10 };
+
 static volatile sig_atomic_t interrupted;
 
 static void
@@ -217,6 +219,27 @@ read_folder(const char *folder, pid_t child, unsigned *others)
     return stacks;
 }
 
+// Until the child is the program and takes samples; not for ever, since it may never do that.
+static void
+wait_for_library(const char *pid)
+{
+    bool has = false;
+    for (double end = now() + READY_SECONDS; !has && now() < end;) {
+        const char *why;
+        target_t *target = target_try_process(pid);
+        model_t *model = target == NULL ? NULL : model_try(target, false, &why);
+        has = model != NULL && sites_rate(model) != 0;
+        if (model != NULL) {
+            model_free(model);
+        }
+        if (target == NULL) {
+            return;
+        }
+        target_close(target);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+}
+
 stacks_t *
 profile_of_program(char **program, const char *given, const char *rate, double seconds)
 {
@@ -238,7 +261,7 @@ profile_of_program(char **program, const char *given, const char *rate, double s
     stacks_t *stacks = NULL;
     if (seconds > 0) {
         char *name = format_new("%d", (int)child);
-        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL); // until it is the program
+        wait_for_library(name);
         stacks = profile_of_process(name, seconds);
         free(name);
     }

@@ -29,6 +29,7 @@ DECISIONS = "docs/decisions"
 GUIDES = [
     ("Start here", [("README.md", "mimalloc"), ("CHANGELOG.md", "What is new")]),
     ("My service is slow, or grows", [
+        ("docs/tour.md", "A tour, to the line"),
         ("docs/command.md", "The command"),
         ("docs/profiling.md", "Where the memory went"),
         ("docs/options.md", "All options"),

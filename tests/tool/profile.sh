@@ -8,6 +8,7 @@ need "$python" gcore g++ gzip
 cp "$here/../../examples/leaky/service.cc" "$scratch/service.cc"
 (cd "$scratch" && g++ -O2 -g -o service service.cc -pthread)
 cat >"$scratch/steady.c" <<'END'
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 __attribute__((noinline)) void *keep(size_t size) { void *volatile p = malloc(size); return p; }
@@ -16,12 +17,19 @@ int main(int argc, char **argv)
 {
     (void)argv;
     for (int i = 0; i < 20000; i++) keep(1000);
-    if (argc > 1) idle();
+    if (argc > 1) puts("ready");
+    if (argc > 1) fflush(stdout), idle();
     return 0;
 }
 END
 "$CC" -O1 -g -fno-builtin -o "$scratch/steady" "$scratch/steady.c"
 trap 'kill $service $idle 2>/dev/null || true; rm -rf "$scratch"' EXIT
+until_ready() {
+    until grep -q ready "$scratch/said"; do
+        kill -0 "$idle" || fail "the program ended by itself"
+        sleep 0.1
+    done
+}
 idle=
 MIMALLOC_PROFILE_RATE=64K LD_PRELOAD=$LIB "$scratch/service" &
 service=$!
@@ -116,24 +124,25 @@ for part in 1 64 1000 $((size / 10)) $((size / 2)) $((size / 10 * 9)); do
     [ "$status" -le 1 ] || fail "exit status $status for a core file of $part bytes: $(cat "$scratch/err")"
     [ "$status" = 0 ] || grep -qE 'cut off|damaged' "$scratch/err" || fail "a core file of $part bytes: $(cat "$scratch/err")"
 done
-MIMALLOC_PROFILE=$scratch/p LD_PRELOAD=$LIB "$scratch/steady" idle &
+MIMALLOC_PROFILE=$scratch/p LD_PRELOAD=$LIB "$scratch/steady" idle >"$scratch/said" &
 idle=$!
-sleep 0.5
+until_ready
 kill -STOP "$idle"
 "$TOOL" profile --json "$idle" >"$scratch/json"
 json "$scratch/json" '19_000_000 < sum(s["inuse_space"] for s in j["stacks"] if any(f["function"] == "keep" for f in s["frames"])) < 21_000_000 or j["totals"]["inuse_objects"] > 15_000'
 kill -CONT "$idle"
 kill "$idle"
 wait "$idle" || true
-LD_PRELOAD=$LIB "$scratch/steady" idle &
+: >"$scratch/said"
+LD_PRELOAD=$LIB "$scratch/steady" idle >"$scratch/said" &
 idle=$!
-sleep 0.3
+until_ready
 refused 1 "did not allocate" "$TOOL" profile -s 0.5 "$idle"
 
 # ---- programs
 "$TOOL" leaks --run -r 16K -n 1 --library="$LIB" -- "$scratch/steady" >"$scratch/text" 2>"$scratch/err"
 grep -qE '^19\.[0-9] MiB in about [0-9]+ blocks of 1000 B' "$scratch/text" || fail "of a program: $(head -4 "$scratch/text")"
-grep -qE '#0 keep .*steady\.c:3$' "$scratch/text" || fail "of a program: $(cat "$scratch/text")"
+grep -qE '#0 keep .*steady\.c:4$' "$scratch/text" || fail "of a program: $(cat "$scratch/text")"
 "$TOOL" profile --run -s 1 --json --library="$LIB" -- "$scratch/service" 3 >"$scratch/out"
 sed '/^done$/d' "$scratch/out" >"$scratch/json"
 json "$scratch/json" "j['subject'].endswith('service') and any($leak for s in j['stacks'])"
