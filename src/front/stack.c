@@ -31,6 +31,7 @@ enum {
     ROOT_FRAMES = 3,
     RECORD = 2 * sizeof(uintptr_t), // a saved frame pointer and a return address
     KNOWN = 256,                    // stacks of the unwinder's remembered
+    MISSES_MAX = 16,    // a thread that was so often on other stacks is not asked about its own any more
     FRAME_REGISTER = 6, // rbp, as tables of unwinders number it; where PLACES_KNOWN, that is x86-64
 };
 
@@ -49,9 +50,10 @@ typedef struct known_t {
 
 // What a thread knows about itself.
 typedef struct own_stack_t {
-    uintptr_t low;
-    uintptr_t high; // 0: not asked yet
-    bool unwinding; // the unwinder is at work, and may allocate or be interrupted
+    uintptr_t low; // the part of its stack that it has been on
+    uintptr_t high;
+    unsigned misses; // so often it was on another stack
+    bool unwinding;  // the unwinder is at work, and may allocate or be interrupted
 } own_stack_t;
 
 typedef _Unwind_Reason_Code unwinder_t(_Unwind_Trace_Fn, void *);
@@ -98,12 +100,12 @@ is_ours(uintptr_t pc)
 
 // ---- frame pointers
 
-// The mapping of a thread's stack does not change while the thread lives; the first thread's grows.
+// What was readable of a thread's stack stays so while the thread lives.
 static const own_stack_t *
-own_stack(void)
+own_stack(uintptr_t here)
 {
-    if (own.high == 0 && !mi__os_stack_limits(&own.low, &own.high)) {
-        own.low = own.high = 1;
+    if ((here < own.low || here >= own.high) && own.misses < MISSES_MAX) {
+        own.misses += !mi__os_stack_widen(here, &own.low, &own.high);
     }
     return &own;
 }
@@ -120,7 +122,7 @@ static size_t
 follow(uintptr_t frame, uintptr_t at, uintptr_t *frames, size_t count, size_t max, uintptr_t *first,
        uintptr_t *last)
 {
-    const own_stack_t *stack = own_stack();
+    const own_stack_t *stack = own_stack(at);
     uintptr_t page = mi__os_page_size();
     uintptr_t readable = UINTPTR_MAX; // the page found to be so last
     bool trimming = count == 0;

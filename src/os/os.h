@@ -134,9 +134,9 @@ os_place_t mi__os_place(const void *p, char *name, size_t size);
 // it was purged. False also where the system does not tell. Slow.
 bool mi__os_is_private(const void *start, size_t size);
 
-// Where the calling thread's own stack lies: that of its thread, not one that it is on just now. False
-// where the system does not tell. Slow.
-bool mi__os_stack_limits(uintptr_t *low, uintptr_t *high);
+// Widens [*low, *high), the part of the calling thread's own stack that is known to be readable (zeros:
+// none yet), down to `here`. False, and no change, when that is on another stack, or too far below.
+bool mi__os_stack_widen(uintptr_t here, uintptr_t *low, uintptr_t *high);
 
 // Whether the word at `p` can be read; asks the system. Async-signal-safe.
 bool mi__os_is_readable(const void *p);

@@ -22,6 +22,9 @@
 // The system keeps so much below the first thread's stack free of other mappings.
 static const uintptr_t MAIN_STACK_ROOM = 128 << 20;
 
+// Bytes of a stack that are asked about at a time.
+static const uintptr_t WIDEN_MAX = 1 << 20;
+
 typedef struct reader_t {
     int fd;
     size_t at;
@@ -209,32 +212,29 @@ mi__os_is_readable(const void *p)
 }
 
 bool
-mi__os_stack_limits(uintptr_t *low, uintptr_t *high)
+mi__os_stack_widen(uintptr_t here, uintptr_t *low, uintptr_t *high)
 {
-    int saved = errno;
-    bool found = false;
+    uintptr_t page = mi__os_page_size();
+    uintptr_t from = *low;
+    uintptr_t end = *high;
     if (mi__os_is_main_thread()) {
         // The program's name is the last of what the system puts on the first stack.
-        uintptr_t page = mi__os_page_size();
-        uintptr_t name = getauxval(AT_EXECFN);
-        *high = (name + page) & ~(page - 1);
-        *low = *high - MAIN_STACK_ROOM;
-        found = name != 0;
+        end = (getauxval(AT_EXECFN) + page) & ~(page - 1);
+        from = end - MAIN_STACK_ROOM;
     } else {
-        // Both libcs keep a thread's control block at the high end of its stack.
-        reader_t reader;
-        mapping_t mapping = {0};
-        char name[2];
-        if (open_maps(&reader)) {
-            while (!found && read_mapping(&reader, &mapping, name, sizeof name)) {
-                const void *self = (const void *)pthread_self(); // NOLINT(performance-no-int-to-ptr)
-                found = mapping_has(&mapping, self);
-            }
-            syscall(SYS_close, reader.fd);
+        // Both libcs keep a thread's control block at the high end of its stack. The list of mappings would
+        // tell the rest, but takes as long as a hundred of these questions.
+        end = (uintptr_t)pthread_self();
+        from = *high == 0 ? end & ~(page - 1) : from;
+        while (here < from && from - here < WIDEN_MAX &&
+               mi__os_is_readable((const void *)(from - page))) { // NOLINT
+            from -= page;
         }
-        *low = mapping.start;
-        *high = mapping.end;
     }
-    errno = saved;
-    return found;
+    if (here < from || here >= end) {
+        return false;
+    }
+    *low = from;
+    *high = end;
+    return true;
 }

@@ -13,29 +13,75 @@
 
 enum { ERRNO_MARK = 77 };
 
+// From here down, so many KiB at a time: what is known grows with it.
+__attribute__((noinline)) static bool
+widens(uintptr_t *low, uintptr_t *high, unsigned depth)
+{
+    volatile char frame[20 * 1024];
+    frame[0] = (char)depth;
+    uintptr_t here = (uintptr_t)&frame[0];
+    errno = ERRNO_MARK;
+    bool holds = mi__os_stack_widen(here, low, high) && *low <= here && here < *high && errno == ERRNO_MARK &&
+                 mi__os_is_readable((void *)(*high - sizeof(long)));
+    return holds && (depth == 0 || widens(low, high, depth - 1)) && frame[0] == (char)depth;
+}
+
 static void *
-stack_limits_hold(void *arg)
+stack_is_known(void *arg)
 {
     uintptr_t low = 0;
     uintptr_t high = 0;
-    uintptr_t here = (uintptr_t)&low;
-    errno = ERRNO_MARK;
-    *(bool *)arg = mi__os_stack_limits(&low, &high) && low <= here && here < high && errno == ERRNO_MARK &&
-                   mi__os_is_readable((void *)(high - sizeof(long))) && high - here < 64 << 20;
+    static char elsewhere[64];
+    bool *holds = (bool *)arg;
+    *holds = !mi__os_stack_widen((uintptr_t)elsewhere, &low, &high) && high == 0 && widens(&low, &high, 0);
+    uintptr_t before = low;
+    uintptr_t top = high;
+    *holds = *holds && !mi__os_stack_widen((uintptr_t)elsewhere, &low, &high) && low == before && high == top;
+    *holds = *holds && widens(&low, &high, 10) && high == top && low <= before;
+    // Beyond the guard of a thread's stack, or beyond what the first thread's may grow to.
+    *holds = *holds && !mi__os_stack_widen(low - (256 << 20), &low, &high);
     return NULL;
 }
 
 static void
-test_stack_limits(void **state)
+test_stack(void **state)
 {
     (void)state;
     bool holds = false;
-    stack_limits_hold(&holds);
+    stack_is_known(&holds);
     assert_true(holds);
     holds = false;
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, stack_limits_hold, &holds), 0);
+    assert_int_equal(pthread_create(&thread, NULL, stack_is_known, &holds), 0);
     pthread_join(thread, NULL);
+    assert_true(holds);
+}
+
+// A thread at the end of its stack asks about what lies below: the guard is never passed.
+static void *
+ends_at_the_guard(void *arg)
+{
+    uintptr_t low = 0;
+    uintptr_t high = 0;
+    bool *holds = (bool *)arg;
+    *holds = mi__os_stack_widen((uintptr_t)&low, &low, &high);
+    uintptr_t before = low;
+    *holds = *holds && !mi__os_stack_widen(high - (128 << 10), &low, &high) && low == before;
+    return NULL;
+}
+
+static void
+test_guard(void **state)
+{
+    (void)state;
+    bool holds = false;
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    assert_int_equal(pthread_attr_setstacksize(&attributes, 64 << 10), 0);
+    assert_int_equal(pthread_create(&thread, &attributes, ends_at_the_guard, &holds), 0);
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&attributes);
     assert_true(holds);
 }
 
@@ -75,7 +121,8 @@ main(void)
 {
     mi__os_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stack_limits),
+        cmocka_unit_test(test_stack),
+        cmocka_unit_test(test_guard),
         cmocka_unit_test(test_readable),
         cmocka_unit_test(test_module),
     };
