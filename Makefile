@@ -14,7 +14,7 @@ cmake := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 ctest := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL ctest --output-on-failure --no-tests=error
 libraries := mimalloc mimalloc-static mimalloc-object mimalloc-tool
 
-.PHONY: help build run test tests-long fuzz check docs site amalgam release format bench bench-quick bench-instructions install clean configure compile
+.PHONY: help build run test tests-long fuzz soak conformance coverage check docs site amalgam release format bench bench-quick bench-instructions install clean configure compile
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,7 +36,7 @@ test: ## install what the tests need, build, and run them all
 	@cd build && $(ctest) --parallel $(JOBS) --label-exclude long
 
 tests-long: ## run the tests that take minutes each
-	@tools/install_deps.sh build test
+	@tools/install_deps.sh build test conformance
 	@$(MAKE) configure
 	@$(cmake) --build build --parallel $(JOBS)
 	@cd build && $(ctest) --label-regex long
@@ -44,6 +44,20 @@ tests-long: ## run the tests that take minutes each
 fuzz: ## fuzz with libFuzzer, an hour for each target: make fuzz SECONDS=600 TARGETS=operations ENGINE=afl
 	@tools/install_deps.sh build fuzz
 	@bash tests/fuzz/run.sh $(or $(SECONDS),3600) $(or $(ENGINE),libfuzzer) $(TARGETS)
+
+soak: ## run servers under load with checks on answers and memory: make soak MINUTES=60
+	@tools/install_deps.sh build test soak
+	@$(MAKE) compile
+	@$(PYTHON) tests/soak/soak.py build/libmimalloc.so $(or $(MINUTES),10)
+
+conformance: ## run the tests that others wrote for their programs: make conformance CONFORMANCE=all
+	@tools/install_deps.sh build conformance
+	@$(MAKE) compile
+	@LIB=build/libmimalloc.so PYTHON=$(PYTHON) CONFORMANCE="$(CONFORMANCE)" bash tests/system/conformance.sh
+
+coverage: ## measure which lines and branches the tests reach: build/coverage/report
+	@tools/install_deps.sh build test coverage
+	@tools/coverage.sh
 
 check: ## check format, lint, layers, headers, exported names, house rules, prose and spelling
 	@tools/install_deps.sh build check

@@ -48,6 +48,18 @@ for task in "$@"; do
         fuzz)
             need clang clang
             ;;
+        soak)
+            need_python
+            need redis-server redis-server
+            need memcached memcached
+            ;;
+        conformance)
+            need_python
+            need libpython3-testsuite "/usr/lib/python3*/test/test_dict.py"
+            ;;
+        coverage)
+            need gcovr gcovr
+            ;;
         bench)
             need_python
             need g++ "${CXX:-c++}"

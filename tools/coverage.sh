@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Which lines and branches the tests reach: unit, api, fault, and the inputs kept for fuzzing, merged. The report is
+# build/coverage/report/index.html. LCOV_EXCL_LINE and LCOV_EXCL_BR_LINE mark what is there for defence alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=build/coverage
+mkdir -p "$out/report"
+cc -O1 -c -o "$out/coverage_exit.o" tools/coverage_exit.c
+cmake -S . -B "$out" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMI_BUILD_SHARED=OFF -DMI_BUILD_STATIC=OFF -DMI_BUILD_OBJECT=OFF -DMI_INSTALL=OFF \
+    -DCMAKE_C_FLAGS="--coverage -fprofile-update=atomic" -DCMAKE_C_FLAGS_RELWITHDEBINFO="-O1 -g -DNDEBUG" \
+    -DCMAKE_CXX_FLAGS="--coverage" -DCMAKE_EXE_LINKER_FLAGS="-Wl,--wrap=_exit $PWD/$out/coverage_exit.o" >/dev/null
+sources=$(basename -s .c tests/unit/test_*.c tests/api/test_*.c)
+faults=$(basename -s .c tests/fault/*.c | sed 's/^/fault-/')
+# shellcheck disable=SC2086
+cmake --build "$out" --parallel "$(nproc)" --target $sources $faults fuzz-operations fuzz-options >"$out/build.log" ||
+    { tail -n 20 "$out/build.log"; exit 1; }
+find "$out" -name '*.gcda' -delete
+# A test that fails here for being slow, or for what instrumentation costs, still counts.
+(cd "$out" && ctest --parallel "$(nproc)" --timeout 900 -R '^(unit|fault)\.|^api\.[a-z_]*$|^fuzz\.(operations|options)$' \
+    >ctest.log) || grep -E '^\s+[0-9]+ - ' "$out/ctest.log" || true
+gcovr --root . --object-directory "$out" --filter src/ --exclude-unreachable-branches --exclude-throw-branches \
+    --html-details "$out/report/index.html" --json-summary "$out/report/summary.json" "$out"
+python3 - "$out/report/summary.json" <<'END'
+import json
+import sys
+
+LAYERS = ["base", "os", "arena", "page", "heap", "alloc", "front"]
+with open(sys.argv[1], encoding="utf-8") as file:
+    files = json.load(file)["files"]
+for name, layers in [(layer, [layer]) for layer in LAYERS] + [("base to alloc", LAYERS[:-1])]:
+    of = [one for one in files if one["filename"].split("/")[1] in layers]
+    parts = [(what, sum(one[what + "_covered"] for one in of), sum(one[what + "_total"] for one in of)) for what in ("line", "branch")]
+    print(f"{name:14}", "   ".join(f"{100 * got / all:.1f}% of {all} {what}s" for what, got, all in parts))
+END
