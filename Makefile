@@ -36,7 +36,7 @@ test: ## install what the tests need, build, and run them all
 	@cd build && $(ctest) --parallel $(JOBS) --label-exclude long
 
 tests-long: ## run the tests that take minutes each
-	@tools/install_deps.sh build test conformance
+	@tools/install_deps.sh build test conformance cross
 	@$(MAKE) configure
 	@$(cmake) --build build --parallel $(JOBS)
 	@cd build && $(ctest) --label-regex long

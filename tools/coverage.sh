@@ -20,7 +20,7 @@ find "$out" -name '*.gcda' -delete
 (cd "$out" && ctest --parallel "$(nproc)" --timeout 900 -R '^(unit|fault)\.|^api\.[a-z_]*$|^fuzz\.(operations|options)$' \
     >ctest.log) || grep -E '^\s+[0-9]+ - ' "$out/ctest.log" || true
 gcovr --root . --object-directory "$out" --filter src/ --exclude-unreachable-branches --exclude-throw-branches \
-    --html-details "$out/report/index.html" --json-summary "$out/report/summary.json" "$out"
+    --html-details "$out/report/index.html" --json-summary "$out/report/summary.json" "$out/tests"
 python3 - "$out/report/summary.json" <<'END'
 import json
 import sys
@@ -30,6 +30,7 @@ with open(sys.argv[1], encoding="utf-8") as file:
     files = json.load(file)["files"]
 for name, layers in [(layer, [layer]) for layer in LAYERS] + [("base to alloc", LAYERS[:-1])]:
     of = [one for one in files if one["filename"].split("/")[1] in layers]
-    parts = [(what, sum(one[what + "_covered"] for one in of), sum(one[what + "_total"] for one in of)) for what in ("line", "branch")]
-    print(f"{name:14}", "   ".join(f"{100 * got / all:.1f}% of {all} {what}s" for what, got, all in parts))
+    parts = [(plural, sum(one[what + "_covered"] for one in of), sum(one[what + "_total"] for one in of))
+             for what, plural in (("line", "lines"), ("branch", "branches"))]
+    print(f"{name:14}", "   ".join(f"{100 * got / all:.1f}% of {all} {what}" for what, got, all in parts))
 END

@@ -60,6 +60,15 @@ for task in "$@"; do
         coverage)
             need gcovr gcovr
             ;;
+        cross)
+            need qemu-user qemu-riscv64
+            need gcc-riscv64-linux-gnu riscv64-linux-gnu-gcc
+            need gcc-powerpc64le-linux-gnu powerpc64le-linux-gnu-gcc
+            need gcc-s390x-linux-gnu s390x-linux-gnu-gcc
+            need libc6-dev-riscv64-cross "/usr/riscv64-linux-gnu/include/stdlib.h"
+            need libc6-dev-ppc64el-cross "/usr/powerpc64le-linux-gnu/include/stdlib.h"
+            need libc6-dev-s390x-cross "/usr/s390x-linux-gnu/include/stdlib.h"
+            ;;
         bench)
             need_python
             need g++ "${CXX:-c++}"

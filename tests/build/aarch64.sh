@@ -6,7 +6,7 @@
 command -v aarch64-linux-gnu-gcc >/dev/null || skip "no aarch64-linux-gnu-gcc"
 command -v qemu-aarch64 >/dev/null || skip "no qemu-aarch64"
 "$CMAKE" -S "$SOURCE_DIR" -B "$scratch/build" -DMI_BUILD_TESTS=OFF \
-    -DCMAKE_TOOLCHAIN_FILE="$SOURCE_DIR/cmake/aarch64-linux-gnu.cmake" >/dev/null
+    -DCMAKE_TOOLCHAIN_FILE="$SOURCE_DIR/cmake/cross.cmake" >/dev/null
 "$CMAKE" --build "$scratch/build" --parallel "$jobs" >/dev/null
 cd "$scratch/build"
 
