@@ -102,8 +102,8 @@ free_flagged(page_t *page, void *p, uintptr_t word)
 {
     if (unlikely(word == 0)) {
         mi__hooks.misuse(MISUSE_FREE_NO_BLOCK, "free", p);
-    } else if (unlikely((word & (OWNER_SAMPLED | OWNER_SECURE)) != 0)) {
-        ((word & OWNER_SECURE) != 0 ? mi__secure_free : mi__sampled_free)(page, p, word);
+    } else if (unlikely((word & OWNER_SAMPLED) != 0)) {
+        mi__sampled_free(page, p, word);
     } else if ((word & OWNER_SINGLETON) != 0) {
         free_singleton(page, p, word);
     } else {
@@ -118,6 +118,8 @@ mi__free_other(void *p, page_t *page, uintptr_t word)
         if (may_be_block(page, p, word, "free")) {
             free_plain(page_thread_heap(word), page, p);
         }
+    } else if (unlikely((word & OWNER_SECURE) != 0)) {
+        mi__secure_free(page, p, word);
     } else if (!free_kept(page, p, word)) {
         free_flagged(page, p, word);
     }
