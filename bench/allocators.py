@@ -26,9 +26,10 @@ GLIBC = "glibc"
 
 
 class Allocator:
-    def __init__(self, name, path):
+    def __init__(self, name, path, environment=None):
         self.name = name
         self.path = path  # "": nothing is preloaded
+        self.environment = environment or {}  # set for its runs alone
 
     def preload(self, program):
         """What to preload so that `program` uses this allocator. glibc's is named where a program is linked with another."""
@@ -86,7 +87,7 @@ def install(packages):
 
 
 def collect(library, extra, wanted, may_install):
-    """The allocators to compare, this library first. `wanted`: names, or None for all; `extra`: NAME=PATH strings."""
+    """The allocators to compare, this library first. `wanted`: names, or None for all; `extra`: what --with gave."""
     found = [Allocator(OWN, os.path.abspath(library)), Allocator(GLIBC, "")]
     peers = [p for p in PEERS if wanted is None or p[0] in wanted]
     missing = [package for _, package, patterns in peers if find(patterns) is None]
@@ -99,10 +100,11 @@ def collect(library, extra, wanted, may_install):
         else:
             print(f"No {name}: the package {package} is not installed", file=sys.stderr)
     for peer in extra:
-        name, _, path = peer.partition("=")
-        if not name or not path:
-            sys.exit(f"run.py: --with wants NAME=PATH, not '{peer}'")
-        found.append(Allocator(name, os.path.abspath(path)))
+        name, _, what = peer.partition("=")
+        path, *settings = what.split(",")
+        if not name or not path or not all("=" in setting for setting in settings):
+            sys.exit(f"run.py: --with wants NAME=PATH or NAME=PATH,VARIABLE=VALUE, not '{peer}'")
+        found.append(Allocator(name, os.path.abspath(path), dict(s.split("=", 1) for s in settings)))
     for allocator in found:
         if allocator.path and not os.path.exists(allocator.path):
             sys.exit(f"run.py: no library {allocator.path} ({allocator.name})")

@@ -68,7 +68,8 @@ class Process:
         library = allocator.preload(program or self.command[0])
         self.input = open(stdin, "rb") if stdin else subprocess.DEVNULL
         with open(self.error_path, "wb") as errors:
-            self.popen = subprocess.Popen([launcher, self.report_path, library] + command, env=environment(env), cwd=cwd,
+            env = environment({**(env or {}), **allocator.environment})
+            self.popen = subprocess.Popen([launcher, self.report_path, library] + command, env=env, cwd=cwd,
                                           stdin=self.input, stdout=subprocess.PIPE, stderr=errors)
 
     def __enter__(self):

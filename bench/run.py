@@ -76,7 +76,8 @@ def arguments():
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="workloads, by name or pattern (default: all)")
     add("--lib", default=os.path.join(ROOT, "build", "libmimalloc.so"), help="our library (build/libmimalloc.so)")
-    add("--with", dest="extra", action="append", default=[], metavar="NAME=PATH", help="one more peer")
+    add("--with", dest="extra", action="append", default=[], metavar="NAME=PATH[,VARIABLE=VALUE]",
+        help="one more peer, or this library with an option set: secure=build/libmimalloc.so,MIMALLOC_SECURE=1")
     add("--peers", metavar="A,B", help="only these peers (glibc, mimalloc2, jemalloc, tcmalloc, tbb, scudo)")
     add("--group", action="append", choices=["workload", "micro", "real"], help="only these groups")
     add("--quick", action="store_true", help="our own programs only, less work, three runs")

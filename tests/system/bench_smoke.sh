@@ -10,3 +10,9 @@ need "$PYTHON" "${CXX:-c++}"
     tail -20 "$scratch/err" >&2
     fail "see above"
 }
+
+# A peer's settings are for its runs alone: with no memory at all it fails, and nobody else does.
+"$PYTHON" "$here/../../bench/run.py" --check --peers glibc --lib "$LIB" --build-dir "$scratch" --cc "$CC" --cxx "${CXX:-c++}" \
+    --with "tight=$LIB,MIMALLOC_MEMORY_LIMIT=64K" factor >"$scratch/out" 2>"$scratch/err" && fail "a limit without effect"
+grep -qh '^factor: tight: ' "$scratch/out" "$scratch/err" || fail "$(cat "$scratch/out" "$scratch/err")"
+! grep -qhE '^factor: (this|glibc): ' "$scratch/out" "$scratch/err" || fail "$(cat "$scratch/out" "$scratch/err")"
