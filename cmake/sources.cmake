@@ -19,6 +19,7 @@ set(MI_SOURCES_COMMON
   src/page/blockmap.c
   src/page/page.c
   src/page/remote.c
+  src/page/seal.c
   src/page/trim.c
   src/heap/census.c
   src/heap/heap.c

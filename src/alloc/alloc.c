@@ -115,7 +115,8 @@ mi__alloc_slow_large(size_t size, thread_heap_t *heap)
     bool plain = heap->beats_left > 0 && heap->sampling.rates[SAMPLER_PROFILE] == 0;
     page_t *page = likely(plain) ? thread_heap_take_kept(heap, size) : NULL;
     if (unlikely(page == NULL)) {
-        return mi__alloc_large(heap, size, SLICE_SIZE, false);
+        return unlikely(secure_on()) ? mi__secure_malloc(heap, size)
+                                     : mi__alloc_large(heap, size, SLICE_SIZE, false);
     }
     heap->beats_left--;
     return page->start;
@@ -148,11 +149,11 @@ mi__alloc_slow(size_t size, thread_heap_t *heap)
 void *
 mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap)
 {
-    if (size > BLOCK_MAX) {
-        return mi__alloc_large(heap, size, SLICE_SIZE, true);
-    }
     if (unlikely(secure_on())) {
         return mi__secure_alloc(heap, size, GRANULE, 0, true);
+    }
+    if (size > BLOCK_MAX) {
+        return mi__alloc_large(heap, size, SLICE_SIZE, true);
     }
     bool zero;
     block_t *block = (block_t *)mi__alloc_block(heap, size, &zero);
@@ -214,6 +215,10 @@ growing_singleton(thread_heap_t *heap, size_t size, bool *zero)
 void *
 mi__alloc_growing(thread_heap_t *heap, const void *grown, size_t size, bool *zero)
 {
+    // Blocks that grow in place would have nothing behind them that shows an overflow.
+    if (unlikely(mi__conf.secure >= SECURE_BYTES)) {
+        return mi__alloc_known(heap, size, zero);
+    }
     if (size >= ROOM_MIN && size <= PTRDIFF_MAX / 2) {
         page_t *page = roomy_singleton(heap, size, size + size_min(size / ROOM_SHARE, ROOM_MAX), zero);
         return page != NULL ? page->start : mi__alloc_known(heap, size, zero);
@@ -266,7 +271,9 @@ mi__usable_size(const void *p, const char *call)
 size_t
 mi__good_size(size_t size)
 {
-    if (track_on()) {
+    long level = conf_get(secure);
+    long exact = size == 0 ? SECURE_FREES : size < BLOCK_MAX ? SECURE_BYTES : SECURE_LARGE;
+    if (track_on() || level >= exact) {
         return size;
     }
     if (size <= BLOCK_MAX) {

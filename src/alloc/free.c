@@ -16,6 +16,7 @@
 #include "base/hooks.h"
 #include "heap/heap.h"
 #include "heap/held.h"
+#include "page/seal.h"
 
 enum { GOING_DOWN = 32 }; // pages emptied by a thread without a slow-path malloc between
 
@@ -25,7 +26,7 @@ static bool
 may_be_block(page_t *page, const void *p, uintptr_t word, const char *call)
 {
     if (likely(page_is_start(page, p) || (word & OWNER_INTERIOR) != 0)) {
-        return true;
+        return likely((page->flags & PAGE_GUARDED) == 0) || mi__secure_is_whole(page, 0, p, call);
     }
     mi__hooks.misuse(MISUSE_FREE_INTERIOR, call, p);
     return false;
@@ -186,6 +187,9 @@ is_as_said(const void *p, size_t size, size_t align)
     size_t bytes = is_single ? page->slices << SLICE_SHIFT : page->block_size;
     size_t least = align <= GRANULE || is_single ? size : align_up(size_max(size, 1), align);
     bool may_be_short = bytes <= (is_single ? SLICE_SIZE : 2 * (size_t)GRANULE);
+    if (unlikely(seal_is_on(page))) {
+        return size == SIZE_MAX || size == mi__page_usable(page, p);
+    }
     return size == SIZE_MAX || (size <= bytes && (least >= bytes / 2 || may_be_short));
 }
 

@@ -12,9 +12,11 @@
 #include "alloc/fast.h"
 #include "alloc/large.h"
 #include "alloc/sampled.h"
+#include "alloc/secure.h"
 #include "base/bits.h"
 #include "base/hooks.h"
 #include "heap/samples.h"
+#include "page/seal.h"
 
 static page_t *
 page_or_report(const void *p, const char *call)
@@ -56,6 +58,14 @@ static bool
 stays(page_t *page, void *p, size_t size, size_t usable, bool zeroed)
 {
     bool zero = true;
+    if (unlikely(size == 0 && secure_on())) {
+        return false; // for a place that can't be touched
+    }
+    if (unlikely(seal_is_on(page))) {
+        // One of no bytes becomes a block like others.
+        bool fits_half = size >= usable / 2 || usable <= 2 * (size_t)GRANULE;
+        return usable > 0 && fits_half && mi__seal_resize(page, p, size);
+    }
     if (unlikely(!fits_well(page, size, usable)) && !resize_large(page, p, size, usable, &zero)) {
         return false;
     }
@@ -106,7 +116,7 @@ move(thread_heap_t *heap, page_t *page, void *p, size_t size, size_t align, size
     }
     bring_over(fresh, page, p, kept);
     if (zeroed && !zero) {
-        if (to->block_size == 0) {
+        if (to->block_size == 0 && (to->flags & PAGE_GUARDED) == 0) {
             mi__page_zero_singleton(to, (size_t)(fresh - to->start) + kept);
         } else {
             memset(fresh + kept, 0, mi__page_usable(to, fresh) - kept);
@@ -181,7 +191,8 @@ plain_page(void *p, size_t *usable)
         word = page_owner(page);
     }
     *usable = page->block_size != 0 ? page->block_size : page->slices << SLICE_SHIFT;
-    bool plain = word != 0 && (word & (OWNER_INTERIOR | OWNER_SAMPLED | OWNER_SECURE)) == 0;
+    bool plain = word != 0 && (word & (OWNER_INTERIOR | OWNER_SAMPLED | OWNER_SECURE)) == 0 &&
+                 (page->block_size != 0 || (HINT_GET(page->flags) & PAGE_GUARDED) == 0);
     return plain && page_is_start(page, p) ? page : NULL;
 }
 
@@ -246,5 +257,8 @@ mi__realloc_in_place(void *p, size_t size)
     }
     bool zero;
     size_t usable = mi__page_usable(page, p);
+    if (unlikely(seal_is_on(page))) {
+        return size <= usable || mi__seal_resize(page, p, size) ? p : NULL;
+    }
     return size <= usable || resize_large(page, p, size, usable, &zero) ? p : NULL;
 }

@@ -14,7 +14,9 @@
 #include "base/bits.h"
 #include "base/hooks.h"
 #include "heap/registry.h"
+#include "os/os.h"
 #include "page/blockmap.h"
+#include "page/seal.h"
 
 static char *
 take(thread_heap_t *heap, page_t *page)
@@ -40,7 +42,7 @@ block_for(thread_heap_t *heap, size_t room, page_t **page)
 void *
 mi__secure_malloc(thread_heap_t *heap, size_t size)
 {
-    if (likely(size <= BLOCK_MAX)) {
+    if (likely(size - 1 < BLOCK_MAX && mi__conf.secure < SECURE_BYTES)) {
         page_t *page = thread_heap_page(heap, size);
         if (likely(page->map != NULL && page->map->open != 0)) {
             return take(heap, page);
@@ -49,31 +51,67 @@ mi__secure_malloc(thread_heap_t *heap, size_t size)
     return mi__secure_alloc(heap, size, GRANULE, 0, false);
 }
 
+// A singleton for `size` bytes; with a guard behind it where the level asks for it and the memory is ours.
+static char *
+large_for(thread_heap_t *heap, size_t size, size_t align, bool zeroed)
+{
+    size_t unit = mi__os_page_size();
+    bool guarded = size == 0 || (mi__conf.secure >= SECURE_LARGE && size <= PTRDIFF_MAX / 2);
+    char *block = (char *)mi__alloc_large(heap, guarded ? align_up(size, unit) + unit : size, align,
+                                          zeroed && size > 0);
+    if (block != NULL && guarded && !mi__region_of(block)->given) {
+        (void)!mi__seal_single(mi__page_of(block), size); // which has the slices for it
+    }
+    return block;
+}
+
+// Makes a fresh block ready, whose first `size` bytes are to be the program's.
+static void
+prepare(page_t *page, char *block, size_t size, bool zeroed)
+{
+    if (!seal_is_on(page)) {
+        if (zeroed) {
+            memset(block, 0, page->block_size);
+        }
+        return;
+    }
+    size_t index = blockmap_index(page, (size_t)(block - page->start));
+    mi__blockmap_freshen(page, index);
+    if (unlikely(page->map->checked && !mi__seal_is_clear(page, index))) {
+        mi__hooks.misuse(MISUSE_LATE_WRITE, "malloc", block);
+        memset(block, 0, page->block_size);
+    }
+    if (zeroed && !page->map->checked) {
+        memset(block, 0, size);
+    }
+    mi__seal_set(page, index, size);
+}
+
 void *
 mi__secure_alloc(thread_heap_t *heap, size_t size, size_t align, size_t lead, bool zeroed)
 {
-    size_t room = size_max(lead + size, 1);
+    size_t room = size_max(lead + size + (mi__conf.secure >= SECURE_BYTES ? SEAL_BYTES_MIN : 0), 1);
     if (align > GRANULE) {
         room = align_up(room, align);
     }
-    if (unlikely(size > BLOCK_MAX || align > SLICE_SIZE || room > BLOCK_MAX)) {
-        char *block = (char *)mi__alloc_large(heap, size > PTRDIFF_MAX ? size : lead + size_max(size, 1),
-                                              size_max(align, SLICE_SIZE), zeroed);
-        if (block != NULL && lead != 0) {
-            page_set_owner_flag(mi__page_of(block), OWNER_INTERIOR);
-        }
-        return block == NULL ? NULL : block + lead;
-    }
     page_t *page;
-    char *block = block_for(heap, room, &page);
+    char *block;
+    bool is_empty = lead + size == 0 && mi__seal_takes_empty();
+    if (unlikely(is_empty || size > BLOCK_MAX || align > SLICE_SIZE || room > BLOCK_MAX)) {
+        size_t bytes = size > PTRDIFF_MAX ? size : lead + size_max(size, !is_empty);
+        block = large_for(heap, bytes, size_max(align, SLICE_SIZE), zeroed);
+        page = block == NULL ? NULL : mi__page_of(block);
+    } else {
+        block = block_for(heap, room, &page);
+        if (likely(block != NULL)) {
+            prepare(page, block, lead + size, zeroed);
+        }
+    }
     if (unlikely(block == NULL)) {
         return NULL;
     }
     if (unlikely(lead != 0)) {
         page_set_owner_flag(page, OWNER_INTERIOR);
-    }
-    if (zeroed) {
-        memset(block, 0, page->block_size);
     }
     return block + lead;
 }
@@ -103,10 +141,23 @@ find(page_t *page, const void *p, uintptr_t word, const char *call, size_t *inde
 }
 
 bool
+mi__secure_is_whole(const page_t *page, size_t index, const void *p, const char *call)
+{
+    size_t size;
+    if (likely(page->block_size == 0 ? mi__seal_read_single(page, &size)
+                                     : mi__seal_read(page, index, &size))) {
+        return true;
+    }
+    mi__hooks.misuse(MISUSE_OVERFLOW, call, p);
+    return false;
+}
+
+bool
 mi__secure_check(page_t *page, const void *p, const char *call)
 {
     size_t index;
-    return find(page, p, page_owner(page), call, &index);
+    return find(page, p, page_owner(page), call, &index) &&
+           (!page->map->sealed || mi__secure_is_whole(page, index, p, call));
 }
 
 MI_NOINLINE static void
@@ -142,6 +193,12 @@ mi__secure_free(page_t *page, void *p, uintptr_t word)
     size_t index;
     if (unlikely(!find(page, p, word, "free", &index))) {
         return;
+    }
+    if (page->map->sealed) {
+        if (unlikely(!mi__secure_is_whole(page, index, p, "free"))) {
+            return;
+        }
+        memset(page->start + index * page->block_size, 0, page->block_size);
     }
     thread_heap_t *owner = page_thread_heap(word);
     if (unlikely(owner != mi__thread_heap && !thread_heap_is_mine(owner))) {

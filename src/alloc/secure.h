@@ -7,7 +7,7 @@
 //
 // Owns:        nothing
 // Threads:     any
-// Not here:    the maps → page/blockmap.h
+// Not here:    the maps → page/blockmap.h, what shows an overflow → page/seal.h
 #ifndef MI_ALLOC_SECURE_H
 #define MI_ALLOC_SECURE_H
 
@@ -31,5 +31,9 @@ void mi__secure_free(page_t *page, void *p, uintptr_t word);
 
 // True when a live block begins at `p`, in a page with a map; else that is reported under the name `call`.
 bool mi__secure_check(page_t *page, const void *p, const char *call);
+
+// True when nothing was written behind the bytes of the block `index`, 0 for a singleton with a guard; else
+// that is reported.
+bool mi__secure_is_whole(const page_t *page, size_t index, const void *p, const char *call);
 
 #endif

@@ -46,7 +46,13 @@ enum {
 #ifndef MI_SECURE
 #define MI_SECURE 0
 #endif
-enum { SECURE_LEVEL_MAX = 1 };
+enum {
+    SECURE_FREES = 1, // frees are exact, and blocks come in an order of chance
+    SECURE_BYTES = 2, // blocks are sealed behind their bytes, and cleared when they are freed
+    SECURE_REUSE = 3, // what is handed out is still clear, and comes back late
+    SECURE_LARGE = 4, // large blocks have guards, and are out of reach for a while after their free
+    SECURE_LEVEL_MAX = SECURE_LARGE,
+};
 
 // What happens when the program misuses the library (front/report.c).
 typedef enum errors_t {

@@ -16,6 +16,8 @@ typedef enum misuse_t {
     MISUSE_FREE_INTERIOR, // inside a block, not at its start
     MISUSE_DOUBLE_FREE,   // the block is free already
     MISUSE_SIZE_MISMATCH, // a sized free names another size
+    MISUSE_OVERFLOW,      // bytes behind the block's own were written to
+    MISUSE_LATE_WRITE,    // bytes of a free block were written to
     MISUSE_COUNT,
 } misuse_t;
 

@@ -167,7 +167,8 @@ const option_t mi__options[] = {
     {mi_option_metrics_classes, "metrics_classes", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(metrics_classes),
      "metrics by size class, too: up to 160 lines more"},
     {mi_option_secure, "secure", NULL, OPTION_NUMBER, NULL, 0, SECURE_LEVEL_MAX, MI_SECURE, AT(secure),
-     "level of hardening (docs/secure.md); 1: every double free and every invalid pointer is seen"},
+     "level of hardening (docs/secure.md); 1: frees are exact, 2: and overflows seen, 3: and writes after "
+     "free, 4: and large blocks guarded"},
 };
 // clang-format on
 const size_t mi__options_count = sizeof mi__options / sizeof mi__options[0];

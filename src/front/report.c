@@ -289,6 +289,10 @@ static const misuse_text_t misuse_texts[MISUSE_COUNT] = {
     [MISUSE_SIZE_MISMATCH] = {"size-mismatch",
                               "the size or alignment given is not the one that the block was allocated with",
                               "Look for a delete of another type than the new", EINVAL, false},
+    [MISUSE_OVERFLOW] = {"buffer-overflow", "bytes behind the block's own were written to",
+                         "Look for an index or a length that is too large", EFAULT, true},
+    [MISUSE_LATE_WRITE] = {"use-after-free", "bytes of the block were written to while it was free",
+                           "Look for a pointer that was kept beyond the free", EFAULT, true},
 };
 
 static void

@@ -17,6 +17,7 @@
 #include "heap/registry.h"
 #include "heap/samples.h"
 #include "page/blockmap.h"
+#include "page/seal.h"
 #include "page/trim.h"
 
 enum {
@@ -188,13 +189,16 @@ mark_holed(view_t *view, const page_t *page, size_t holed)
 
 // The same of a page whose blocks are in a map.
 static bool
-view_map(view_t *view, const page_t *page, const blockmap_t *map)
+view_map(view_t *view, const page_t *page, const blockmap_t *map, bool check)
 {
     size_t live = 0;
     for (size_t i = 0; i < view->capacity; i++) {
+        size_t size;
         live += (HINT_GET(map->word[i / 64].live) >> i % 64 & 1) != 0;
         if (!blockmap_is_live(page, i)) {
             set_not_live(view, i);
+        } else if (check && map->sealed && !mi__seal_read(page, i, &size)) {
+            view->fault = "bytes behind a block's own were written to";
         }
     }
     if (live != mi__page_blocks_granted(page)) {
@@ -205,7 +209,7 @@ view_map(view_t *view, const page_t *page, const blockmap_t *map)
 
 // False when the page is not one that has blocks any more.
 static bool
-view_page(view_t *view, page_t *page)
+view_page(view_t *view, page_t *page, bool check)
 {
     memset(view, 0, sizeof *view);
     view->start = HINT_GET(page->start);
@@ -217,7 +221,7 @@ view_page(view_t *view, page_t *page)
     }
     const blockmap_t *map = HINT_GET(page->map);
     if (map != NULL) {
-        return view_map(view, page, map);
+        return view_map(view, page, map, check);
     }
     mark_holed(view, page, holed);
     (void)mark_list(view, HINT_GET(page->free));
@@ -266,7 +270,9 @@ static bool
 visit_singleton(const walker_t *walker, page_t *page, size_t slices)
 {
     char *start = HINT_GET(page->start);
-    walk_page_t told = {start, slices << SLICE_SHIFT, slices << SLICE_SHIFT, 1};
+    bool guarded = (HINT_GET(page->flags) & PAGE_GUARDED) != 0;
+    size_t size = guarded ? (size_t)HINT_GET(page->holes[0]) : slices << SLICE_SHIFT;
+    walk_page_t told = {start, slices << SLICE_SHIFT, size, 1};
     return walker->each(&told, NULL, walker->arg) &&
            (!walker->blocks || walker->each(&told, start, walker->arg));
 }
@@ -275,7 +281,7 @@ static bool
 visit_blocks(const walker_t *walker, page_t *page, size_t slices)
 {
     view_t view;
-    if (!view_page(&view, page)) {
+    if (!view_page(&view, page, walker->fault != NULL)) {
         return true;
     }
     walk_page_t told = {view.start, slices << SLICE_SHIFT, view.block_size, 0};

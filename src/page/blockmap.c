@@ -7,6 +7,8 @@
 // Not here:    see blockmap.h
 #include "page/blockmap.h"
 
+#include <string.h>
+
 #include "arena/meta.h"
 #include "base/check.h"
 #include "base/hooks.h"
@@ -34,6 +36,9 @@ mi__blockmap_make(page_t *page)
     OWNER_SET(map->magic, ((UINT64_C(1) << BLOCKMAP_SHIFT) + page->block_size - 1) / page->block_size);
     map->key = mi__os_random();
     map->random ^= map->key;
+    OWNER_SET(map->sealed, mi__conf.secure >= SECURE_BYTES);
+    map->checked = mi__conf.secure >= SECURE_REUSE;
+    bool is_stale = map->sealed && (page->flags & PAGE_FRESH_ZERO) == 0;
     map->open = 0;
     map->at = 0;
     map->early = 0;
@@ -41,6 +46,7 @@ mi__blockmap_make(page_t *page)
     for (uint32_t i = 0; i < map->words; i++) {
         OWNER_SET(map->word[i].live, 0);
         atomic_set_relaxed(&map->word[i].remote, 0);
+        map->word[i].stale = is_stale ? low_mask((unsigned)size_min(page->reserved - (size_t)i * 64, 64)) : 0;
     }
     OWNER_SET(page->capacity, page->reserved);
     return true;
@@ -61,7 +67,7 @@ mi__blockmap_open(page_t *page)
     bool any = page->used - page_is_pinned(page) < page->reserved;
     uint32_t at = map->at;
     uint64_t open = free_in(page, at);
-    bool stays = __builtin_popcountll(open) >= OPEN_MIN;
+    bool stays = !map->checked && __builtin_popcountll(open) >= OPEN_MIN;
     for (uint32_t i = 0; any && !stays && i < map->words; i++) {
         at = at + 1 < map->words ? at + 1 : 0;
         open = free_in(page, at);
@@ -116,6 +122,16 @@ mi__blockmap_mark_free(const page_t *page, uint64_t *is_free)
 {
     for (uint32_t i = 0; i < page->map->words; i++) {
         is_free[i] = free_in(page, i);
+    }
+}
+
+void
+mi__blockmap_freshen(const page_t *page, size_t index)
+{
+    blockmap_word_t *word = &page->map->word[index / 64];
+    if ((word->stale & blockmap_bit(index)) != 0) {
+        word->stale &= ~blockmap_bit(index);
+        memset(page->start + index * page->block_size, 0, page->block_size);
     }
 }
 

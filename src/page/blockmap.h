@@ -27,6 +27,7 @@
 typedef struct blockmap_word_t {
     uint64_t live;            // [owner only]
     _Atomic(uint64_t) remote; // [atomic: any thread]
+    uint64_t stale; // [owner only] of pages with seals: blocks never handed out that may not be zero
 } blockmap_word_t;
 
 typedef struct blockmap_t {
@@ -38,13 +39,15 @@ typedef struct blockmap_t {
     uint64_t early; // [owner only] blocks fetched ahead of their count in thread_free
     // [constant while the page lives]
     uint64_t magic; // 2^BLOCKMAP_SHIFT / block size, rounded up
-    uint64_t key;   // of the page's canaries
+    uint64_t key;   // of the page's seals
+    bool sealed;    // blocks have a seal (page/seal.h), and free ones that are not stale are zero
+    bool checked;   // and are checked to be when they are handed out
     MI_ALIGNED(64) blockmap_word_t word[];
 } blockmap_t;
 
 enum { BLOCKMAP_SHIFT = 40 }; // index = offset × magic >> BLOCKMAP_SHIFT, exact: offset × block size < 2^35
 
-// Gives a new page its bitmaps. False when there is no memory.
+// Gives a new page its bitmaps, for the level of hardening that is set. False when there is no memory.
 MI_NODISCARD bool mi__blockmap_make(page_t *page);
 
 // Opens a word with blocks that may be handed out. False when there are none.
@@ -59,6 +62,9 @@ MI_NODISCARD bool mi__blockmap_announce(page_t *page, size_t index);
 
 // Sets the bits of blocks that are free, and clears those of others.
 void mi__blockmap_mark_free(const page_t *page, uint64_t *is_free);
+
+// Clears what the slices of a page with seals held before, in the block `index` about to be handed out.
+void mi__blockmap_freshen(const page_t *page, size_t index);
 
 // Checks S1; full debug builds.
 bool mi__blockmap_verify(const page_t *page);

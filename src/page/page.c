@@ -14,6 +14,7 @@
 #include "os/os.h"
 #include "page/blockmap.h"
 #include "page/cell.h"
+#include "page/seal.h"
 #include "page/trim.h"
 
 enum {
@@ -157,6 +158,8 @@ mi__page_release(page_t *page)
     if (page->block_size != 0) {
         mark_inner_slices(page, 0);
         set_owner(page, 0);
+    } else if ((page->flags & PAGE_GUARDED) != 0 && !mi__seal_open_single(page)) {
+        return;
     } else if ((page->flags & PAGE_EMPTIED) != 0) {
         mi__slices_release_zero(page->start, page->slices);
         return;
@@ -233,8 +236,8 @@ bool
 mi__page_move_singleton(page_t *from, page_t *to)
 {
     size_t bytes = from->slices << SLICE_SHIFT;
-    if (bytes < MOVE_MIN || from->slices > to->slices || !place_is_empty(to, bytes) ||
-        !mi__slices_move(from->start, to->start, from->slices)) {
+    if (((from->flags | to->flags) & PAGE_GUARDED) != 0 || bytes < MOVE_MIN || from->slices > to->slices ||
+        !place_is_empty(to, bytes) || !mi__slices_move(from->start, to->start, from->slices)) {
         return false;
     }
     page_set_flag(from, PAGE_EMPTIED);
@@ -310,11 +313,15 @@ mi__page_block_of(const page_t *page, const void *p)
 size_t
 mi__page_usable(const page_t *page, const void *p)
 {
+    size_t lead = (size_t)((const char *)p - page->start);
+    if (seal_is_on(page)) {
+        return mi__seal_usable(page, lead);
+    }
     if (page->block_size == 0) {
-        return (page->slices << SLICE_SHIFT) - (size_t)((const char *)p - page->start);
+        return (page->slices << SLICE_SHIFT) - lead;
     }
     // 32 bits are divided in half the time of 64.
-    return page->block_size - (uint32_t)((const char *)p - page->start) % page->block_size;
+    return page->block_size - (uint32_t)lead % page->block_size;
 }
 
 page_t *

@@ -47,6 +47,7 @@ enum {
     PAGE_HOLES = 64,     // has bits in `holes`
     PAGE_IDLE = 128,     // a singleton that was kept when rare work came by
     PAGE_GROWING = 256,  // a singleton made for a small block that goes on growing
+    PAGE_GUARDED = 512,  // a singleton with nothing accessible behind its bytes; holes[0]: how many
 };
 
 enum { HOLES_MAX = 128 }; // bits of page_t.holes

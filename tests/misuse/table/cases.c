@@ -181,6 +181,7 @@ double_free_overwritten(void)
 {
     char *p = get(size);
     free(p);
+    expect_fault(p, 16);
     memset(p, 'C', 16);
     free(p);
     go_on();

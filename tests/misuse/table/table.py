@@ -38,9 +38,8 @@ REPORTS = {
     "none-here": HEAD + "invalid-free" + CALL + "it points into the allocator's memory, where no block is now" + STOPS,
     "foreign": HEAD + "invalid-free" + CALL + "(it lies|nothing is mapped there|a small number)" + GOES_ON,
     "size": HEAD + "size-mismatch" + CALL + "the size or alignment given is not" + GOES_ON,
-    "overflow": HEAD + "buffer-overflow" + CALL + r"the block of \d+ bytes was written to (past its end|before its start)"
-                + STOPS,
-    "late-write": HEAD + "use-after-free" + CALL + r"the block of \d+ bytes was written to after its free" + STOPS,
+    "overflow": HEAD + "buffer-overflow" + CALL + "bytes behind the block's own were written to" + STOPS,
+    "late-write": HEAD + "use-after-free" + CALL + "bytes of the block were written to while it was free" + STOPS,
 }
 PEERS = [
     ("glibc", [None]),
@@ -66,7 +65,8 @@ def read_cases():
 
 
 def noted(verdict, expected):
-    return expected if verdict in expected.split("/") else verdict if is_stop(verdict) else "missed"
+    word = verdict if is_stop(verdict) else "missed"
+    return expected if word in expected.split("/") else word
 
 
 def write_cases(levels, cases, found):
@@ -126,7 +126,8 @@ def check(cases, found, level):
     wrong = 0
     for i, case in enumerate(cases):
         run = found[i, level]
-        if case.expected.get(level) != "missed" and run.verdict not in case.expected.get(level, "").split("/"):
+        allowed = case.expected.get(level, "").split("/")
+        if "missed" not in allowed and run.verdict not in allowed:
             wrong += 1
             print(f"{' '.join(case.words)}: {run.verdict}, not {case.expected.get(level)}\n{run.text}")
     print(f"level {level}: {len(cases) - wrong} of {len(cases)} as cases.txt says")
