@@ -32,7 +32,7 @@ lib=$(dirname "$(find root/usr/lib -name libmimalloc.so.3)")
 LD_LIBRARY_PATH=$PWD/$lib LD_PRELOAD=libmimalloc.so.3 MIMALLOC_VERBOSE=1 env true 2>&1 | grep "mimalloc: active"
 cc -o user "$scratch/probe.c" $(PKG_CONFIG_PATH=$PWD/$lib/pkgconfig pkg-config --cflags --libs mimalloc) -Wl,-rpath,"$PWD/$lib"
 try "pkg-config of libmimalloc-dev" ./user
-ldd ./user | grep -qF "$PWD/$lib/libmimalloc.so.3" || { echo "that was another mimalloc"; exit 1; }
+ldd ./user | grep -F "$PWD/$lib/libmimalloc.so.3" >/dev/null || { echo "that was another mimalloc"; exit 1; }
 root/usr/bin/mimalloc --help >"$scratch/log" || { cat "$scratch/log"; exit 1; }
 cc -o user "$scratch/probe.c" -Iroot/usr/include "$lib/mimalloc.o" -pthread -ldl
 try "mimalloc.o of libmimalloc-dev" ./user

@@ -23,11 +23,11 @@ for suffix in "" -secure -debug; do
     done
     soname=$(objdump -p "$lib/libmimalloc$suffix.so" | awk '/SONAME/ {print $2}')
     [ "$soname" = "libmimalloc$suffix.so.3" ]
-    env LD_LIBRARY_PATH="$lib" LD_PRELOAD="$soname" MIMALLOC_VERBOSE=1 true 2>&1 | grep -q "mimalloc: active"
+    env LD_LIBRARY_PATH="$lib" LD_PRELOAD="$soname" MIMALLOC_VERBOSE=1 true 2>&1 | grep "mimalloc: active" >/dev/null
     cc -o "$scratch/pc" "$scratch/probe.c" -Wl,-rpath,"$lib" \
         $(PKG_CONFIG_PATH=$lib/pkgconfig pkg-config --cflags --libs "mimalloc$suffix")
     try "$soname, by pkg-config" "$scratch/pc"
-    ldd "$scratch/pc" | grep -q "$soname"
+    ldd "$scratch/pc" | grep "$soname" >/dev/null
 done
 
 cat >"$scratch/CMakeLists.txt" <<'END'

@@ -24,12 +24,12 @@ run() {
             --enable-debug-command yes --activedefrag no >"$log" 2>&1 &
         server=$!
         for _ in $(seq 100); do
-            if cli ping 2>/dev/null | grep -q PONG; then break 2; fi
+            if cli ping 2>/dev/null | grep PONG >/dev/null; then break 2; fi
             kill -0 "$server" 2>/dev/null || break
             sleep 0.1
         done
     done
-    cli ping | grep -q PONG || fail "redis-server does not answer: $(tail -5 "$log")"
+    cli ping | grep PONG >/dev/null || fail "redis-server does not answer: $(tail -5 "$log")"
     # Fixed contents first, then load whose contents depend on chance and are deleted again.
     awk 'BEGIN { for (i = 0; i < 30000; i++) {
         printf "SET key:%d %0*d\r\n", i, 1 + i % 900, i; printf "HSET hash:%d field:%d %d\r\n", i % 300, i, i * 7
@@ -41,7 +41,7 @@ run() {
         for _, k in ipairs(redis.call('keys', p)) do redis.call('del', k) end end return 'ok'" 0 >/dev/null
     cli bgsave >/dev/null
     for _ in $(seq 200); do
-        if cli info persistence | grep -q 'rdb_bgsave_in_progress:0'; then break; fi
+        if cli info persistence | grep 'rdb_bgsave_in_progress:0' >/dev/null; then break; fi
         sleep 0.1
     done
     {
