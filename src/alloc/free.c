@@ -26,7 +26,7 @@ static bool
 may_be_block(page_t *page, const void *p, uintptr_t word, const char *call)
 {
     if (likely(page_is_start(page, p) || (word & OWNER_INTERIOR) != 0)) {
-        return likely((page->flags & PAGE_GUARDED) == 0) || mi__secure_is_whole(page, 0, p, call);
+        return likely((HINT_GET(page->flags) & PAGE_GUARDED) == 0) || mi__secure_is_whole(page, 0, p, call);
     }
     mi__hooks.misuse(MISUSE_FREE_INTERIOR, call, p);
     return false;
