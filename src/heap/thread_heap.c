@@ -382,13 +382,10 @@ refill_local(thread_heap_t *heap, page_t *page)
 static inline bool
 refill_fresh(thread_heap_t *heap, page_t *page)
 {
-    // Blocks of a map are granted when they are taken.
-    if (unlikely(page->map != NULL)) {
-        return mi__blockmap_open(page);
-    }
     uint32_t granted = mi__page_extend(page);
     if (granted == 0) {
-        return false;
+        // Blocks of a map are granted when they are taken.
+        return unlikely(page->map != NULL) && mi__blockmap_open(page);
     }
     (void)thread_heap_grant(heap, page->class, granted);
     return true;
@@ -562,16 +559,17 @@ mi__thread_heap_alloc(thread_heap_t *heap, size_t size, bool *zero)
     if (unlikely(page == NULL)) {
         return NULL;
     }
-    if (unlikely(page->map != NULL)) {
+    block_t *block = page->free;
+    if (unlikely(block == NULL)) { // it has a map
         *zero = false;
         thread_heap_grant_one(heap, page->class);
         return (block_t *)(void *)(page->start + blockmap_take(page) * page->block_size);
     }
     if (unlikely(heap->sample_in[page->class] < 0)) {
-        return mi__thread_heap_alloc_sampled(heap, page, size, length_of(page->free), zero);
+        return mi__thread_heap_alloc_sampled(heap, page, size, length_of(block), zero);
     }
     *zero = (page->flags & PAGE_FREE_ZERO) != 0;
-    return page_pop(page, page->free);
+    return page_pop(page, block);
 }
 
 page_t *
