@@ -216,7 +216,7 @@ mi__os_stack_widen(uintptr_t here, uintptr_t *low, uintptr_t *high)
 {
     uintptr_t page = mi__os_page_size();
     uintptr_t from = *low;
-    uintptr_t end = *high;
+    uintptr_t end;
     if (mi__os_is_main_thread()) {
         // The program's name is the last of what the system puts on the first stack.
         end = (getauxval(AT_EXECFN) + page) & ~(page - 1);

@@ -209,7 +209,7 @@ mi__seal_resize(page_t *page, void *p, size_t size)
 size_t
 mi__seal_usable(const page_t *page, size_t offset)
 {
-    size_t size;
+    size_t size = 0;
     size_t index = page->block_size == 0 ? 0 : blockmap_index(page, offset);
     bool whole =
         page->block_size == 0 ? mi__seal_read_single(page, &size) : mi__seal_read(page, index, &size);
