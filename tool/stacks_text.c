@@ -175,7 +175,7 @@ stacks_print_traces(const stacks_t *stacks, bool is_diff, unsigned rows, FILE *t
         if (objects >= 0) {
             int64_t blocks = trace->values[objects] > 0 ? trace->values[objects] : 1;
             fprintf(to, " in about %lld blocks of %s", (long long)blocks,
-                    amount_text(b, type, trace->values[stacks->shown] / blocks, false));
+                    amount_text(b, type, (trace->values[stacks->shown] + blocks / 2) / blocks, false));
         }
         if (!is_diff) {
             fprintf(to, ", %.1f%%", percent(order[i].key, all));

@@ -31,6 +31,7 @@ until_ready() {
     done
 }
 idle=
+: >"$scratch/said"
 MIMALLOC_PROFILE_RATE=64K LD_PRELOAD=$LIB "$scratch/service" &
 service=$!
 leak='any(f["function"] == "Audit::record" and f["file"].endswith("service.cc") and f["line"] == 52 for f in s["frames"])'
