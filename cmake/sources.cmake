@@ -140,13 +140,18 @@ else()
   message(FATAL_ERROR "mimalloc: there is no port to ${CMAKE_SYSTEM_NAME} yet (Linux only)")
 endif()
 
-# Their static tables are large and hardly used: behind all others, so that what every process writes to lies
-# together, on fewer pages of memory.
-foreach(path src/arena/region.c src/front/tally.c src/front/report.c src/front/estimate.c src/front/profile.c
-    src/front/sites.c src/front/stack.c)
-  list(REMOVE_ITEM MI_SOURCES ${path})
-  list(APPEND MI_SOURCES ${path})
-endforeach()
+# What every process runs comes first, and files whose static tables are large and hardly used behind all others:
+# pages of code are mapped 16 at a time, and what lies together takes fewer of them (record 49).
+set(MI_SOURCES_EVERYDAY
+  src/alloc/alloc.c src/alloc/free.c src/front/override.c src/heap/thread_heap.c src/page/page.c src/page/remote.c
+  src/arena/slices.c src/arena/meta.c src/arena/purge.c src/heap/registry.c src/heap/heap.c src/heap/sampling.c
+  src/front/init.c src/os/os_linux.c src/os/os_linux_threads.c src/base/hooks.c src/base/config.c src/arena/region.c
+  src/alloc/realloc.c src/alloc/sampled.c src/front/hook.c src/front/deferred.c)
+set(MI_SOURCES_TABLES
+  src/front/tally.c src/front/report.c src/front/estimate.c src/front/profile.c src/front/sites.c
+  src/front/stack.c)
+list(REMOVE_ITEM MI_SOURCES ${MI_SOURCES_EVERYDAY} ${MI_SOURCES_TABLES})
+set(MI_SOURCES ${MI_SOURCES_EVERYDAY} ${MI_SOURCES} ${MI_SOURCES_TABLES})
 
 # Between an allocation's entry and what looks at its stack: these keep frame pointers; or, where that would cost
 # instructions, leave their callers' alone.

@@ -127,9 +127,9 @@ def sources():
     """The .c files in the order of the build, and the public headers."""
     text = re.sub(r"#[^\n]*", "", read("cmake/sources.cmake"))
     listed = {name: body.split() for name, body in re.findall(r"set\((\w+)\s([^()]*)\)", text)}
-    last = re.search(r"foreach\(path ([^()]*)\)", text).group(1).split()
-    first = [path for name in LISTS for path in listed[name] if path not in last]
-    return first + last, listed["MI_HEADERS_PUBLIC"]
+    first, last = listed["MI_SOURCES_EVERYDAY"], listed["MI_SOURCES_TABLES"]
+    between = [path for name in LISTS for path in listed[name] if path not in first + last]
+    return first + between + last, listed["MI_HEADERS_PUBLIC"]
 
 
 def own_names(text):

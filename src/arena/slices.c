@@ -96,7 +96,7 @@ tally(size_t *counter, size_t more) // NOLINT(readability-non-const-parameter): 
 void
 mi__slices_count_clean(uint64_t bits)
 {
-    tally(&backed_slices, -(size_t)__builtin_popcountll(bits));
+    tally(&backed_slices, -bit_count(bits));
 }
 
 // Marks claimed slices dirty and young; true when all of them read as zero.
@@ -105,7 +105,7 @@ soil_bits(region_t *region, size_t chunk, uint64_t mask)
 {
     uint64_t dirty = atomic_get_relaxed(&region->chunks[chunk].dirty);
     if ((dirty & mask) != mask) {
-        size_t clean = (size_t)__builtin_popcountll(mask & ~dirty);
+        size_t clean = bit_count(mask & ~dirty);
         atomic_or_relaxed(&region->chunks[chunk].dirty, mask);
         tally(&backed_slices, clean);
         tally(&refilled_slices, clean);
@@ -620,7 +620,7 @@ mi__slices_in_use(region_t *region)
 {
     size_t free_slices = 0;
     for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
-        free_slices += (size_t)__builtin_popcountll(~atomic_get_relaxed(&region->chunks[chunk].used));
+        free_slices += bit_count(~atomic_get_relaxed(&region->chunks[chunk].used));
     }
     return (region_committed_bytes(region) >> SLICE_SHIFT) - free_slices;
 }
@@ -647,9 +647,9 @@ mi__slices_count(size_t *free_bytes, size_t *dirty_bytes)
         region_t *region = mi__region_at(i);
         for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
             uint64_t is_free = ~atomic_get_relaxed(&region->chunks[chunk].used);
-            free_slices += (size_t)__builtin_popcountll(is_free);
+            free_slices += bit_count(is_free);
             uint64_t dirty = region->pinned ? 0 : atomic_get_relaxed(&region->chunks[chunk].dirty);
-            dirty_slices += (size_t)__builtin_popcountll(is_free & dirty);
+            dirty_slices += bit_count(is_free & dirty);
         }
     }
     *free_bytes = free_slices << SLICE_SHIFT;

@@ -30,7 +30,7 @@ purge_run(region_t *region, size_t chunk, unsigned bit, unsigned slices)
         mi__slices_count_clean(dirty);
     }
     release_bits(&region->chunks[chunk].used, mask);
-    return (size_t)__builtin_popcountll(dirty) << SLICE_SHIFT;
+    return bit_count(dirty) << SLICE_SHIFT;
 }
 
 // Purges the slices `bits` of a chunk, which are whole units, from the highest down, as long as `most`
@@ -132,7 +132,7 @@ mi__slices_purge_part(unsigned parts)
     for (size_t i = 0, n = mi__region_count(); i < n; i++) {
         region_t *region = mi__region_at(i);
         for (size_t chunk = 0, chunks = committed_chunks(region); chunk < chunks; chunk++) {
-            marked += (size_t)__builtin_popcountll(free_and_dirty(region, chunk, unit, true));
+            marked += bit_count(free_and_dirty(region, chunk, unit, true));
         }
     }
     return purge_from_above(divide_up(marked, parts) << SLICE_SHIFT, true, unit);

@@ -49,6 +49,17 @@ lowest_bit(uint64_t x)
     return (unsigned)__builtin_ctzll(x);
 }
 
+// How many bits are set, by sums side by side: where the processor need not have an instruction for it,
+// gcc's builtin calls a function of libgcc.
+static inline size_t
+bit_count(uint64_t x)
+{
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (size_t)(x * UINT64_C(0x0101010101010101) >> 56);
+}
+
 // The lowest `count` bits set; `count` is at most 64.
 static inline uint64_t
 low_mask(unsigned count)

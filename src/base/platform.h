@@ -21,6 +21,8 @@
 
 #define MI_NOINLINE __attribute__((noinline))
 #define MI_COLD __attribute__((noinline, cold))
+// Runs once, when a process starts: such functions lie together, beside the compiler's own constructors.
+#define MI_START __attribute__((section(".text.startup")))
 #define MI_NODISCARD __attribute__((warn_unused_result))
 #define MI_ALIGNED(n) __attribute__((aligned(n)))
 #define MI_FORMAT(fmt, args) __attribute__((format(printf, fmt, args)))

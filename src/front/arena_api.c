@@ -189,7 +189,7 @@ mi_reserve_huge_os_pages(size_t pages, double max_secs, size_t *pages_reserved)
     return error;
 }
 
-void
+MI_START void
 mi__arena_api_start(void)
 {
     size_t pages = (size_t)mi__conf.reserve_huge_pages;

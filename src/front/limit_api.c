@@ -64,7 +64,7 @@ mi__limit_api_read_group(void)
     }
 }
 
-void
+MI_START void
 mi__limit_api_start(void)
 {
     if (conf_get(memory_pressure)) {

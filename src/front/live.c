@@ -280,7 +280,7 @@ mi__live_poll(void)
     }
 }
 
-void
+MI_START void
 mi__live_start(void)
 {
     const char *path = mi__os_getenv("MIMALLOC_METRICS");
@@ -297,7 +297,7 @@ mi__live_start(void)
     atomic_set_relaxed(&due_ms, conf_get(live) || file_due_ms == 0 ? 0 : INT64_MAX);
 }
 
-void
+MI_START void
 mi__live_end(void)
 {
     // acquire: pairs with the release in mi__live_poll.

@@ -304,7 +304,7 @@ row_of(const option_t *option)
     return (size_t)(option - mi__options);
 }
 
-const option_t *
+MI_START const option_t *
 mi__options_find(int number)
 {
     int row = number < FIRST_OF_OURS ? number : number - FIRST_OF_OURS + _mi_option_last;
@@ -312,7 +312,7 @@ mi__options_find(int number)
     return known ? &mi__options[row] : NULL;
 }
 
-option_origin_t
+MI_START option_origin_t
 mi__options_origin(const option_t *option)
 {
     return (option_origin_t)atomic_get_relaxed(&origins[row_of(option)]);
@@ -534,7 +534,7 @@ judge_name(const char *entry, void *arg)
     }
 }
 
-void
+MI_START void
 mi__options_load(void)
 {
     static _Atomic(flag_t) loaded;

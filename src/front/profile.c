@@ -275,7 +275,7 @@ mi__profile_start(uint64_t wanted)
     return start(wanted);
 }
 
-void
+MI_START void
 mi__profile_start_early(void)
 {
     // A copy: programs overwrite their environment.
@@ -290,7 +290,7 @@ mi__profile_start_early(void)
     }
 }
 
-void
+MI_START void
 mi__profile_init(void)
 {
     if (atomic_get_relaxed(&by_environment)) {
@@ -350,7 +350,7 @@ write_to_error(const void *bytes, size_t length, void *arg)
     return true;
 }
 
-void
+MI_START void
 mi__profile_done(void)
 {
     if (!atomic_get_relaxed(&by_environment)) {

@@ -46,7 +46,7 @@ mi__sample_guard_some(void)
     mi__sampling_set_rate(SAMPLER_GUARD, (uint64_t)conf_get(guarded_sample_rate));
 }
 
-void
+MI_START void
 mi__sample_start(void)
 {
     mi__hooks.sample_place = mi__guard_place;
@@ -54,11 +54,11 @@ mi__sample_start(void)
     mi__hooks.sample_gone = gone;
 }
 
-void
+MI_START void
 mi__sample_start_guard(void)
 {
     if (conf_get(guarded_sample_rate) != 0) {
-        mi__stack_start_if_loaded();
+        mi__stack_start_if_linked();
         mi__sample_guard_some();
     }
 }

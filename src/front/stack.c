@@ -20,8 +20,13 @@
 #include "base/bits.h"
 #include "os/os.h"
 
-// Not pulled into a static program, where there is nothing to find.
+// Not pulled into a program that does without: a static one has nothing to find, and only those of C++ and
+// its like are linked with an unwinder.
 #pragma weak dlsym
+#pragma weak _Unwind_Backtrace
+#pragma weak _Unwind_GetIPInfo
+#pragma weak _Unwind_GetCFA
+#pragma weak _Unwind_GetGR
 
 enum {
     TRUSTED = 1024,     // chains remembered
@@ -200,49 +205,55 @@ take_frame(struct _Unwind_Context *context, void *arg)
     return _URC_NO_REASON;
 }
 
-// False when `library` (RTLD_DEFAULT: all that is loaded) has no unwinder.
 static bool
-start_with(void *library)
+start_with(unwinder_t *found, get_ip_t *ip, get_cfa_t *cfa, get_register_t *gr)
 {
-    if (dlsym == NULL) {
-        return false;
-    }
-    void *found = dlsym(library, "_Unwind_Backtrace");
-    void *ip = dlsym(library, "_Unwind_GetIPInfo");
-    void *cfa = dlsym(library, "_Unwind_GetCFA");
-    void *gr = dlsym(library, "_Unwind_GetGR");
     if (found == NULL || ip == NULL || cfa == NULL || gr == NULL) {
         return false;
     }
-    unwound_t warm_up = {.max = STACK_FRAMES};
-    get_ip = (get_ip_t *)ip;
-    get_cfa = (get_cfa_t *)cfa;
-    get_register = (get_register_t *)gr;
-    ((unwinder_t *)found)(take_frame, &warm_up);
+    get_ip = ip;
+    get_cfa = cfa;
+    get_register = gr;
     // release: get_ip; pairs with the acquire in mi__stack_capture.
-    atomic_set_release(&unwinder, (unwinder_t *)found);
+    atomic_set_release(&unwinder, found);
     return true;
 }
 
-void
-mi__stack_start_if_loaded(void)
+// False when `library` (RTLD_DEFAULT: all that is loaded) has no unwinder.
+static bool
+start_in(void *library)
+{
+    return start_with(
+        (unwinder_t *)dlsym(library, "_Unwind_Backtrace"), (get_ip_t *)dlsym(library, "_Unwind_GetIPInfo"),
+        (get_cfa_t *)dlsym(library, "_Unwind_GetCFA"), (get_register_t *)dlsym(library, "_Unwind_GetGR"));
+}
+
+MI_START void
+mi__stack_start_if_linked(void)
 {
     if (atomic_get_relaxed(&unwinder) == NULL) {
-        (void)start_with(RTLD_DEFAULT);
+        (void)start_with(_Unwind_Backtrace, _Unwind_GetIPInfo, _Unwind_GetCFA, _Unwind_GetGR);
     }
 }
 
 void
 mi__stack_start(void)
 {
-    if (atomic_get_relaxed(&unwinder) != NULL || dlsym == NULL || start_with(RTLD_DEFAULT)) {
-        return;
+    mi__stack_start_if_linked();
+    unwinder_t *found = atomic_get_relaxed(&unwinder);
+    if (found == NULL && dlsym != NULL && !start_in(RTLD_DEFAULT)) {
+        // Not linked with: most programs in C do without it. Static links warn of dlopen by its name.
+        void *(*open)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_DEFAULT, "dlopen");
+        void *library = open == NULL ? NULL : open("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+        if (library != NULL) {
+            (void)start_in(library);
+        }
     }
-    // Not linked with: most programs in C do without it. Static links warn of dlopen by its name.
-    void *(*open)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_DEFAULT, "dlopen");
-    void *library = open == NULL ? NULL : open("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (library != NULL) {
-        (void)start_with(library);
+    found = atomic_get_relaxed(&unwinder);
+    if (found != NULL) {
+        // Older ones allocate when they are called first.
+        unwound_t warm_up = {.max = STACK_FRAMES};
+        (void)found(take_frame, &warm_up);
     }
 }
 

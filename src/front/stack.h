@@ -26,8 +26,9 @@ enum { STACK_FRAMES = 64 }; // at most, of one stack
 // malloc. Without this call frame pointers alone are followed.
 void mi__stack_start(void);
 
-// The same where the process has the unwinder anyway, as programs in C++ do: loads nothing.
-void mi__stack_start_if_loaded(void);
+// The same for the unwinder that the process was linked with, as programs in C++ are: looks for nothing,
+// loads nothing, and its first use is that of the first stack.
+void mi__stack_start_if_linked(void);
 
 // The stack of the calling thread: up to `max` (at most STACK_FRAMES) return addresses, less those in the
 // library. Returns how many.

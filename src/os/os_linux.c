@@ -57,7 +57,7 @@ static _Atomic(int) moves; // whether mi__os_move can
 
 // ---- memory --------------------------------------------------------------------------------
 
-void
+MI_START void
 mi__os_init(void)
 {
     int saved = errno;
@@ -108,7 +108,7 @@ mi__os_reserve(size_t size, size_t align)
     return start + before;
 }
 
-size_t
+MI_START size_t
 mi__os_cheap_reserve(void)
 {
     int saved = errno;
@@ -370,14 +370,14 @@ has_more_rights(void)
     return errno != 0 && (getuid() != geteuid() || getgid() != getegid());
 }
 
-bool
+MI_START bool
 mi__os_env_ready(void)
 {
     return environ != NULL;
 }
 
 // The environment that may be used; NULL when there is none.
-static char **
+MI_START static char **
 trusted_environ(void)
 {
     int saved = errno;
@@ -386,7 +386,7 @@ trusted_environ(void)
     return entries;
 }
 
-const char *
+MI_START const char *
 mi__os_getenv(const char *name)
 {
     size_t length = __builtin_strlen(name);
@@ -415,7 +415,7 @@ starts_with_any_case(const char *text, const char *prefix)
     return true;
 }
 
-void
+MI_START void
 mi__os_each_env(const char *prefix, void (*each)(const char *entry, void *arg), void *arg)
 {
     char **entries = trusted_environ();

@@ -61,10 +61,13 @@ highest_and_lowest(void **state)
             uint64_t x = UINT64_C(1) << high | UINT64_C(1) << low;
             assert_int_equal(highest_bit(x), high);
             assert_int_equal(lowest_bit(x), low);
+            assert_int_equal(bit_count(x), high == low ? 1 : 2);
             // What lies between changes nothing.
             uint64_t full = low_mask(high + 1) & ~low_mask(low);
             assert_int_equal(highest_bit(full), high);
             assert_int_equal(lowest_bit(full), low);
+            assert_int_equal(bit_count(full), high - low + 1);
+            assert_int_equal(bit_count(~full), 63 - high + low);
         }
     }
 }
