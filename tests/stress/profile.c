@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // profile.c — the profile goes on and off and is written while threads allocate, load and unload libraries,
-// fork, also from signal handlers that interrupt them, and run off their stacks.
+// throw and catch, fork, also from signal handlers that interrupt them, and run off their stacks.
 //
-// args: 8 30
+// args: 8 10
+// long: 8 600
 // timeout: 900
 //   profile [threads [seconds]]
 #ifndef _GNU_SOURCE
@@ -35,6 +36,8 @@ enum { THREADS_MAX = 64, SLOTS = 400, COROUTINE_STACK = 64 * 1024, RATE = 2048 }
 static atomic_bool ending;
 static atomic_ulong sampled;
 static atomic_ulong gone;
+static atomic_ulong thrown;
+static atomic_ulong handled;
 static _Atomic(pthread_t) victim;
 static atomic_bool lost_children;
 
@@ -73,6 +76,7 @@ on_signal(int signal)
         return;
     }
     int saved = errno;
+    atomic_fetch_add(&handled, 1);
     pid_t child = fork();
     if (child == 0) {
         _exit(0);
@@ -85,6 +89,9 @@ on_signal(int signal)
     }
     errno = saved;
 }
+
+// profile_throw.cc; not there where there is no C++.
+__attribute__((weak)) extern bool throw_and_catch(int depth, void (*work)(void *), void *arg);
 
 __attribute__((noinline)) static void
 churn(void **slots, unsigned *random, int depth)
@@ -117,6 +124,12 @@ in_coroutine(int thread)
 }
 
 static void
+churn_below(void *thread)
+{
+    in_coroutine(*(const int *)thread);
+}
+
+static void
 run_coroutine(int thread)
 {
     void *stack = malloc(COROUTINE_STACK);
@@ -144,7 +157,7 @@ run_child(unsigned *random, void **slots)
         fail("fork");
     }
     if (child == 0) {
-        alarm(20);
+        alarm(60);
         churn(slots, random, 2);
         mi_profile_mark();
         _exit(0);
@@ -191,6 +204,14 @@ work(void *arg)
             if (!SANITIZED && turn % 64 < 16) {
                 run_child(&random, slots[thread]);
             }
+            break;
+        case 3:
+        case 11:
+            if (!SANITIZED && throw_and_catch != NULL &&
+                !throw_and_catch((int)(turn % 40), churn_below, &thread)) {
+                fail("an exception is lost");
+            }
+            atomic_fetch_add(&thrown, 1);
             break;
         case 12:
             atomic_store(&victim, pthread_self());
@@ -270,8 +291,9 @@ main(int argc, char **argv)
     }
     mi_profile_stop();
     mi_register_sample(NULL, NULL);
-    printf("profile: %lu samples, %lu of them freed, %zu bytes written\n", atomic_load(&sampled),
-           atomic_load(&gone), written);
+    printf(
+        "profile: %lu samples, %lu of them freed, %zu bytes written, %lu exceptions, %lu forks by signals\n",
+        atomic_load(&sampled), atomic_load(&gone), written, atomic_load(&thrown), atomic_load(&handled));
     if (atomic_load(&lost_children)) {
         fail("a child of a signal handler has died");
     }
