@@ -92,6 +92,7 @@ set(MI_SOURCES_TRACK
 
 # The command `mimalloc`, with the text of metrics that it shares with the library.
 set(MI_SOURCES_TOOL
+  tool/arguments.c
   tool/compare.c
   tool/doctor.c
   tool/elf_file.c

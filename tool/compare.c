@@ -5,7 +5,6 @@
 // The runs of one round follow each other, so that what disturbs the machine disturbs all of them.
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "html_page.h"
 #include "preload.h"
 #include "server_run.h"
@@ -126,7 +126,7 @@ static void
 add_named(comparison_t *comparison, const char *name)
 {
     if (strchr(name, '/') != NULL) {
-        add_candidate(comparison, name, preload_library(name, false));
+        add_candidate(comparison, name, preload_library(name));
         return;
     }
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -426,83 +426,42 @@ print_json(const comparison_t *comparison)
     put_json(comparison, stdout);
 }
 
-static unsigned
-read_runs(const char *text)
-{
-    char *end;
-    unsigned long runs = strtoul(text, &end, 10);
-    if (*end != 0 || runs < 2 || runs > RUNS_MAX) {
-        fail(EXIT_USAGE, "--runs=%s: a number from 2 to %d is wanted", text, RUNS_MAX);
-    }
-    return (unsigned)runs;
-}
-
 int
 verb_compare(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"runs", required_argument, NULL, 'n'},    {"with", required_argument, NULL, 'w'},
-        {"library", required_argument, NULL, 'b'}, {"csv", no_argument, NULL, 'c'},
-        {"json", no_argument, NULL, 'j'},          {"output", required_argument, NULL, 'o'},
-        {"ready", required_argument, NULL, 'r'},   {"load", required_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
-    };
     comparison_t comparison = {.runs = 10};
     const char *given = NULL;
     const char *output = NULL;
-    char *with = NULL;
-    void (*print)(const comparison_t *comparison) = NULL;
-    int option;
-    while ((option = getopt_long(argc, argv, "+n:w:o:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'n':
-            comparison.runs = read_runs(optarg);
-            break;
-        case 'w':
-            with = strdup(optarg);
-            break;
-        case 'b':
-            given = optarg;
-            break;
-        case 'c':
-            print = print_csv;
-            break;
-        case 'j':
-            print = print_json;
-            break;
-        case 'o':
-            output = optarg;
-            break;
-        case 'r':
-            comparison.load.ready = optarg;
-            break;
-        case 'l':
-            comparison.load.load = optarg;
-            break;
-        case 'h':
-            verb_help(help);
-        default:
-            verb_usage(argv[0]);
-        }
-    }
+    const char *with = NULL;
+    bool as_csv = false;
+    bool as_json = false;
+    const bool runs = true;
+    const argument_t table[] = {
+        {"runs", 'n', required_argument, .whole = &comparison.runs, .least = 2, .most = RUNS_MAX},
+        {"with", 'w', required_argument, .text = &with},
+        {"library", 0, required_argument, .text = &given},
+        {"output", 'o', required_argument, .text = &output},
+        {"ready", 0, required_argument, .text = &comparison.load.ready},
+        {"load", 0, required_argument, .text = &comparison.load.load},
+        {"csv", 0, no_argument, .flag = &as_csv},
+        {"json", 0, no_argument, .flag = &as_json},
+    };
+    comparison.program = arguments_read(argc, argv, &(arguments_t){help, table, 8, "a program", 1, 1, &runs});
     char path[PATH_MAX];
-    if (optind == argc) {
-        fputs("mimalloc: compare needs a program\n", stderr);
-        verb_usage(argv[0]);
+    const char *program = comparison.program[0];
+    if (preload_find(program, path) == NULL) {
+        fail(EXIT_FAILED, "%s: there is no such program", program);
     }
-    comparison.program = argv + optind;
-    if (preload_find(argv[optind], path) == NULL) {
-        fail(EXIT_FAILED, "%s: there is no such program", argv[optind]);
-    }
-    add_candidate(&comparison, "mimalloc", preload_library(given, false));
+    add_candidate(&comparison, "mimalloc", preload_library(given));
     obstacle_t obstacle = preload_obstacle(path, comparison.candidates[0]->library);
     if (obstacle.what != NULL) {
-        fail(EXIT_FAILED, "%s: %s; %s", argv[optind], obstacle.what, obstacle.remedy);
+        fail(EXIT_FAILED, "%s: %s; %s", program, obstacle.what, obstacle.remedy);
     }
     if (with == NULL) {
         add_installed(&comparison);
     }
-    for (char *rest = with, *name; rest != NULL && (name = strsep(&rest, ",")) != NULL;) {
+    for (char *rest = with == NULL ? NULL : strdup(with), *name;
+         rest != NULL && (name = strsep(&rest, ",")) != NULL;) {
         add_named(&comparison, name);
     }
     server_check(&comparison.load);
@@ -512,8 +471,10 @@ verb_compare(int argc, char **argv)
         page_write(compare_html, put_json, &comparison, to);
         output_close(to, output);
     }
-    if (print != NULL) {
-        print(&comparison);
+    if (as_json) {
+        print_json(&comparison);
+    } else if (as_csv) {
+        print_csv(&comparison);
     } else {
         print_table(&comparison);
         print_verdicts(&comparison);

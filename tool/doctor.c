@@ -2,11 +2,11 @@
 // doctor.c — mimalloc doctor: is it active here, why not, and the lines that make it so.
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "elf_file.h"
 #include "model.h"
 #include "preload.h"
@@ -183,7 +183,7 @@ look_at_program(const char *name, const char *given)
     if (preload_find(name, path) == NULL) {
         fail(EXIT_FAILED, "%s: neither a process nor a program", name);
     }
-    const char *library = preload_library(given, false);
+    const char *library = preload_library(given);
     obstacle_t obstacle = preload_obstacle(path, library);
     finding.active = !obstacle.certain;
     finding.why = obstacle.what;
@@ -265,34 +265,12 @@ print_finding(const finding_t *finding, bool is_process)
 int
 verb_doctor(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"library", required_argument, NULL, 'b'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     const char *given = NULL;
     bool as_json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'b':
-            given = optarg;
-            break;
-        case 'j':
-            as_json = true;
-            break;
-        case 'h':
-            verb_help(help);
-        default:
-            verb_usage(argv[0]);
-        }
-    }
-    if (argc - optind > 1) {
-        fputs("mimalloc: doctor looks at one process or program\n", stderr);
-        verb_usage(argv[0]);
-    }
-    const char *name = argv[optind];
+    const argument_t table[] = {{"library", 0, required_argument, .text = &given},
+                                {"json", 0, no_argument, .flag = &as_json}};
+    const char *name =
+        *arguments_read(argc, argv, &(arguments_t){help, table, 2, "one process or program", 0, 1, NULL});
     if (name == NULL) {
         as_json ? print_json(NULL) : print_recipes();
         return EXIT_DONE;

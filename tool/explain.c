@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // explain.c — mimalloc explain: the frames of an error report by function and line.
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "symbols.h"
 #include "text.h"
 #include "verbs.h"
@@ -128,29 +128,10 @@ explain(FILE *from, symbols_t *symbols, json_t *json)
 int
 verb_explain(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     bool as_json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'j':
-            as_json = true;
-            break;
-        case 'h':
-            verb_help(help);
-        default:
-            verb_usage(argv[0]);
-        }
-    }
-    if (argc - optind != 1) {
-        fputs("mimalloc: explain needs one file, or -\n", stderr);
-        verb_usage(argv[0]);
-    }
-    const char *name = argv[optind];
+    const argument_t table[] = {{"json", 0, no_argument, .flag = &as_json}};
+    const char *name =
+        *arguments_read(argc, argv, &(arguments_t){help, table, 1, "one file, or -", 1, 1, NULL});
     FILE *from = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
     if (from == NULL) {
         fail(EXIT_FAILED, "%s cannot be read: %s", name, strerror(errno));

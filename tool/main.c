@@ -38,20 +38,6 @@ print_help(FILE *to)
           to);
 }
 
-void
-verb_help(const char *help)
-{
-    fputs(help, stdout);
-    exit(EXIT_DONE);
-}
-
-void
-verb_usage(const char *verb)
-{
-    fprintf(stderr, "Try `mimalloc %s --help`.\n", verb);
-    exit(EXIT_USAGE);
-}
-
 int
 main(int argc, char **argv)
 {

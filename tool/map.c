@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // map.c — mimalloc map: the heap of a process or core file, as text, as JSON, and as a page (map_page.c).
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "map_page.h"
 #include "model.h"
 #include "text.h"
@@ -218,43 +218,15 @@ print_json(const model_t *model)
 int
 verb_map(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"width", required_argument, NULL, 'w'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     const char *output = NULL;
-    unsigned long width = 64;
+    unsigned width = 64;
     bool as_json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "o:w:h", options, NULL)) != -1) {
-        char *end;
-        switch (option) {
-        case 'o':
-            output = optarg;
-            break;
-        case 'w':
-            width = strtoul(optarg, &end, 10);
-            if (*end != 0 || width == 0 || width > 1000) {
-                fail(EXIT_USAGE, "--width=%s: a number from 1 to 1000 is wanted", optarg);
-            }
-            break;
-        case 'j':
-            as_json = true;
-            break;
-        case 'h':
-            verb_help(help);
-        default:
-            verb_usage(argv[0]);
-        }
-    }
-    if (argc - optind != 1) {
-        fputs("mimalloc: map needs one process or core file\n", stderr);
-        verb_usage(argv[0]);
-    }
-    target_t *target = target_open(argv[optind]);
+    const argument_t table[] = {{"output", 'o', required_argument, .text = &output},
+                                {"width", 'w', required_argument, .whole = &width, .least = 1, .most = 1000},
+                                {"json", 0, no_argument, .flag = &as_json}};
+    const char *name =
+        *arguments_read(argc, argv, &(arguments_t){help, table, 3, "one process or core file", 1, 1, NULL});
+    target_t *target = target_open(name);
     if (target->cut) {
         fprintf(stderr, "mimalloc: %s is cut off: some of the heap may be missing\n", target->name);
     }
@@ -270,7 +242,7 @@ verb_map(int argc, char **argv)
         print_classes(model);
         print_owners(model);
         for (size_t i = 0; i < model->region_count; i++) {
-            print_picture(model, &model->regions[i], (unsigned)width);
+            print_picture(model, &model->regions[i], width);
         }
     }
     model_free(model);

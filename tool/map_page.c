@@ -29,15 +29,12 @@ map_dirty(const model_t *model, const region_model_t *region)
     unsigned char *dirty = get_memory(region->committed, 1);
     unsigned char *chunk = get_memory(1, layout->chunk_bytes);
     for (uint64_t i = 0; i < region->committed; i++) {
-        uint64_t used = 0;
-        uint64_t held = 0;
         if (i % 64 == 0 && !target_read(model->target, region->chunks + i / 64 * layout->chunk_bytes, chunk,
                                         layout->chunk_bytes)) {
             memset(chunk, 0, layout->chunk_bytes);
         }
-        memcpy(&used, chunk + layout->chunk_used, sizeof used);
-        memcpy(&held, chunk + layout->chunk_dirty, sizeof held);
-        dirty[i] = (unsigned char)(held >> i % 64 & ~used >> i % 64 & 1);
+        uint64_t used = word_in(chunk, layout->chunk_used);
+        dirty[i] = (unsigned char)(word_in(chunk, layout->chunk_dirty) >> i % 64 & ~used >> i % 64 & 1);
     }
     free(chunk);
     return dirty;

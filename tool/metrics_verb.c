@@ -3,7 +3,6 @@
 // library's own (src/front/metrics.c).
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "front/metrics.h"
 #include "front/report.h"
 #include "model.h"
@@ -195,43 +195,19 @@ answer(int connection, const char *name, bool classes, bool as_json)
 int
 verb_metrics(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"classes", no_argument, NULL, 'c'},
-        {"listen", required_argument, NULL, 'l'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     const char *where = NULL;
     bool classes = false;
     bool as_json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "cl:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            classes = true;
-            break;
-        case 'l':
-            where = optarg;
-            break;
-        case 'j':
-            as_json = true;
-            break;
-        case 'h':
-            verb_help(help);
-        default:
-            verb_usage(argv[0]);
-        }
-    }
-    if (argc - optind != 1) {
-        fputs("mimalloc: metrics needs one process or core file\n", stderr);
-        verb_usage(argv[0]);
-    }
+    const argument_t table[] = {{"classes", 'c', no_argument, .flag = &classes},
+                                {"listen", 'l', required_argument, .text = &where},
+                                {"json", 0, no_argument, .flag = &as_json}};
+    const char *name =
+        *arguments_read(argc, argv, &(arguments_t){help, table, 3, "one process or core file", 1, 1, NULL});
     if (where == NULL) {
-        print(argv[optind], classes, as_json, stdout);
+        print(name, classes, as_json, stdout);
         return EXIT_DONE;
     }
-    target_t *target = target_open(argv[optind]);
+    target_t *target = target_open(name);
     model_free(model_read(target, false));
     int listening = listen_at(where);
     signal(SIGPIPE, SIG_IGN);
@@ -240,7 +216,7 @@ verb_metrics(int argc, char **argv)
     while (target_is_alive(target)) {
         int connection = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
         if (connection >= 0) {
-            answer(connection, argv[optind], classes, as_json);
+            answer(connection, name, classes, as_json);
         }
     }
     return EXIT_DONE;

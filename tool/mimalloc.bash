@@ -8,7 +8,7 @@ _mimalloc() {
         return
     fi
     case $verb in
-        run) options="--stats --limit= --live --metrics= --verbose --profile --secure --library= --dry-run --json --help" ;;
+        run) options="--stats --limit= --live --metrics= --verbose --profile --secure --secure= --library= --dry-run --json --help" ;;
         doctor) options="--library= --json --help" ;;
         top) options="--delay= --times= --json --help" ;;
         map) options="--output= --width= --json --help" ;;

@@ -38,14 +38,6 @@ number_at(const model_t *model, uint64_t address)
     return target_read(model->target, address, &number, sizeof number) ? number : 0;
 }
 
-static uint64_t
-word_in(const unsigned char *bytes, uint32_t offset)
-{
-    uint64_t word;
-    memcpy(&word, bytes + offset, sizeof word);
-    return word;
-}
-
 static uint32_t
 number_in(const unsigned char *bytes, uint32_t offset)
 {

@@ -10,43 +10,10 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
+#include "front/pprof_fields.h"
 #include "symbols.h"
 #include "text.h"
 
-// Fields of the messages, by their numbers in profile.proto.
-enum {
-    PROFILE_SAMPLE_TYPE = 1,
-    PROFILE_SAMPLE = 2,
-    PROFILE_MAPPING = 3,
-    PROFILE_LOCATION = 4,
-    PROFILE_FUNCTION = 5,
-    PROFILE_STRING = 6,
-    PROFILE_TIME = 9,
-    PROFILE_DURATION = 10,
-    PROFILE_PERIOD = 12,
-    PROFILE_COMMENT = 13,
-    PROFILE_DEFAULT_TYPE = 14,
-    FIELDS_MAX = 16,
-    TYPE_NAME = 1,
-    TYPE_UNIT = 2,
-    SAMPLE_LOCATION = 1,
-    SAMPLE_VALUE = 2,
-    MAPPING_ID = 1,
-    MAPPING_START = 2,
-    MAPPING_LIMIT = 3,
-    MAPPING_OFFSET = 4,
-    MAPPING_FILE = 5,
-    MAPPING_BUILD_ID = 6,
-    LOCATION_ID = 1,
-    LOCATION_ADDRESS = 3,
-    LOCATION_LINE = 4,
-    LINE_FUNCTION = 1,
-    LINE_LINE = 2,
-    FUNCTION_ID = 1,
-    FUNCTION_NAME = 2,
-    FUNCTION_FILE = 4,
-};
-enum { NUMBER = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 }; // wire types
 enum { TYPES_MAX = STACKS_TYPES_MAX / 2, DEPTH_MAX = 4096 };
 static const size_t bytes_max = (size_t)1 << 30; // of a file, without compression
 
@@ -75,8 +42,8 @@ typedef struct function_t {
 typedef struct reader_t {
     const char *path;
     unsigned char *bytes;
-    list_t lists[FIELDS_MAX];
-    uint64_t numbers[FIELDS_MAX];
+    list_t lists[PROFILE_FIELDS_MAX];
+    uint64_t numbers[PROFILE_FIELDS_MAX];
     char **strings;
     function_t *functions;
     location_t *locations;
@@ -126,7 +93,7 @@ next_field(const reader_t *reader, slice_t *from, field_t *field)
         return false;
     }
     uint64_t key = read_varint(reader, from);
-    *field = (field_t){.number = key >> 3 < FIELDS_MAX ? (unsigned)(key >> 3) : 0};
+    *field = (field_t){.number = key >> 3 < PROFILE_FIELDS_MAX ? (unsigned)(key >> 3) : 0};
     uint64_t length = (key & 7) == FIXED64 ? 8 : (key & 7) == FIXED32 ? 4 : 0;
     if ((key & 7) == NUMBER) {
         field->value = read_varint(reader, from);
@@ -148,10 +115,10 @@ next_field(const reader_t *reader, slice_t *from, field_t *field)
 
 // Numbers by field; of messages without repeated ones.
 static void
-read_numbers(const reader_t *reader, slice_t message, uint64_t numbers[FIELDS_MAX])
+read_numbers(const reader_t *reader, slice_t message, uint64_t numbers[PROFILE_FIELDS_MAX])
 {
     field_t field;
-    memset(numbers, 0, FIELDS_MAX * sizeof *numbers);
+    memset(numbers, 0, PROFILE_FIELDS_MAX * sizeof *numbers);
     while (next_field(reader, &message, &field)) {
         if (!field.is_bytes) {
             numbers[field.number] = field.value;
@@ -256,7 +223,7 @@ static void
 read_types(reader_t *reader)
 {
     const list_t *types = &reader->lists[PROFILE_SAMPLE_TYPE];
-    uint64_t numbers[FIELDS_MAX];
+    uint64_t numbers[PROFILE_FIELDS_MAX];
     if (types->count == 0) {
         damaged(reader, "it has no types of figures");
     }
@@ -273,7 +240,7 @@ static void
 read_mappings(reader_t *reader)
 {
     const list_t *mappings = &reader->lists[PROFILE_MAPPING];
-    uint64_t numbers[FIELDS_MAX];
+    uint64_t numbers[PROFILE_FIELDS_MAX];
     reader->symbols = symbols_new();
     for (size_t i = 0; i < mappings->count; i++) {
         read_numbers(reader, mappings->messages[i], numbers);
@@ -297,7 +264,7 @@ static void
 read_functions(reader_t *reader)
 {
     const list_t *functions = &reader->lists[PROFILE_FUNCTION];
-    uint64_t numbers[FIELDS_MAX];
+    uint64_t numbers[PROFILE_FIELDS_MAX];
     reader->functions = get_memory(functions->count, sizeof *reader->functions);
     for (size_t i = 0; i < functions->count; i++) {
         read_numbers(reader, functions->messages[i], numbers);
@@ -325,7 +292,7 @@ add_place(const place_t *place, void *arg)
 static void
 add_line(reader_t *reader, slice_t message)
 {
-    uint64_t numbers[FIELDS_MAX];
+    uint64_t numbers[PROFILE_FIELDS_MAX];
     read_numbers(reader, message, numbers);
     const function_t *function =
         bsearch(&numbers[LINE_FUNCTION], reader->functions, reader->lists[PROFILE_FUNCTION].count,
@@ -430,7 +397,7 @@ pprof_read(const char *path)
     for (size_t i = 0; i < reader.lists[PROFILE_STRING].count; i++) {
         free(reader.strings[i]);
     }
-    for (unsigned i = 0; i < FIELDS_MAX; i++) {
+    for (unsigned i = 0; i < PROFILE_FIELDS_MAX; i++) {
         free(reader.lists[i].messages);
     }
     free(reader.strings);

@@ -24,7 +24,7 @@ absolute(const char *path)
 }
 
 const char *
-preload_library(const char *given, bool secure)
+preload_library(const char *given)
 {
     static const char *const folders[] = {"..", ".", "../lib", MI_TOOL_LIBDIR, "/usr/local/lib"};
     if (given != NULL) {
@@ -35,7 +35,6 @@ preload_library(const char *given, bool secure)
         }
         return absolute(given);
     }
-    const char *name = secure ? "libmimalloc-secure.so" : "libmimalloc.so";
     char own[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
     own[length > 0 ? length : 0] = 0;
@@ -45,14 +44,15 @@ preload_library(const char *given, bool secure)
     }
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         bool fixed = folders[i][0] == '/';
-        char *path = format_new("%s%s%s/%s.3", fixed ? "" : own, fixed ? "" : "/", folders[i], name);
+        char *path = format_new("%s%s%s/libmimalloc.so.3", fixed ? "" : own, fixed ? "" : "/", folders[i]);
         if (access(path, R_OK) == 0) {
             return absolute(path);
         }
         free(path);
     }
-    fail(EXIT_FAILED, "%s.3 is neither beside this tool nor in %s: install it, or name it by --library=FILE",
-         name, MI_TOOL_LIBDIR);
+    fail(EXIT_FAILED,
+         "libmimalloc.so.3 is neither beside this tool nor in %s: install it, or name it by --library=FILE",
+         MI_TOOL_LIBDIR);
 }
 
 const char *

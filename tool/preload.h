@@ -8,7 +8,7 @@
 
 // The path of the library to preload: `given`, or, where that is NULL, beside the tool as in a build, or in
 // the folder of libraries that belongs to it. Ends the tool where there is none.
-const char *preload_library(const char *given, bool secure);
+const char *preload_library(const char *given);
 
 // The file that `program` names, as a shell would find it; NULL where there is none.
 const char *preload_find(const char *program, char path[PATH_MAX]);

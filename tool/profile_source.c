@@ -245,7 +245,7 @@ profile_of_program(char **program, const char *given, const char *rate, double s
 {
     const char *temporary = getenv("TMPDIR");
     char *folder = format_new("%s/mimalloc-profile-XXXXXX", temporary == NULL ? "/tmp" : temporary);
-    const char *library = preload_library(given, false);
+    const char *library = preload_library(given);
     preload_check(program[0], library);
     if (mkdtemp(folder) == NULL) {
         fail(EXIT_FAILED, "%s cannot be made: %s", folder, strerror(errno));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // profile_verb.c — mimalloc profile, leaks and diff: which stacks have the memory.
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "pprof_file.h"
 #include "profile_source.h"
 #include "stacks_page.h"
@@ -151,62 +151,27 @@ show_type(stacks_t *stacks, const char *wanted)
     stacks->shown = type < 0 ? stacks->shown : (unsigned)type;
 }
 
-// Takes the options; what follows them begins at `optind`.
+// Takes the options, and what stands beside them. Of two profiles none is taken anew.
 static request_t
-read_options(int argc, char **argv, const char *help)
+read_options(int argc, char **argv, const char *help, char ***operands)
 {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},  {"type", required_argument, NULL, 't'},
-        {"rows", required_argument, NULL, 'n'},    {"json", no_argument, NULL, 'j'},
-        {"seconds", required_argument, NULL, 's'}, {"run", no_argument, NULL, 'R'},
-        {"rate", required_argument, NULL, 'r'},    {"library", required_argument, NULL, 'b'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+    request_t request = {.rows = 20, .is_diff = strcmp(argv[0], "diff") == 0};
+    const argument_t table[] = {
+        {"output", 'o', required_argument, .text = &request.output},
+        {"type", 't', required_argument, .text = &request.type},
+        {"rows", 'n', required_argument, .whole = &request.rows, .least = 1},
+        {"json", 0, no_argument, .flag = &request.as_json},
+        {"seconds", 's', required_argument, .number = &request.seconds, .least = 0.01, .most = 1e7},
+        {"run", 0, no_argument, .flag = &request.run},
+        {"rate", 'r', required_argument, .text = &request.rate},
+        {"library", 0, required_argument, .text = &request.library},
     };
-    request_t request = {.rows = 20};
-    bool is_diff = strcmp(argv[0], "diff") == 0;
-    int option;
-    while ((option = getopt_long(argc, argv, is_diff ? "+o:t:n:h" : "+o:t:n:s:r:h", options, NULL)) != -1) {
-        char *end = NULL;
-        if (is_diff && strchr("sRrb", option) != NULL) {
-            verb_usage(argv[0]);
-        }
-        switch (option) {
-        case 'o':
-            request.output = optarg;
-            break;
-        case 't':
-            request.type = optarg;
-            break;
-        case 'n':
-            request.rows = (unsigned)strtoul(optarg, &end, 10);
-            if (*end != 0 || request.rows == 0) {
-                fail(EXIT_USAGE, "--rows=%s: a number from 1 on is wanted", optarg);
-            }
-            break;
-        case 'j':
-            request.as_json = true;
-            break;
-        case 's':
-            request.seconds = strtod(optarg, &end);
-            if (*end != 0 || !(request.seconds >= 0.01 && request.seconds <= 1e7)) {
-                fail(EXIT_USAGE, "--seconds=%s: a number from 0.01 on is wanted", optarg);
-            }
-            break;
-        case 'R':
-            request.run = true;
-            break;
-        case 'r':
-            request.rate = optarg;
-            break;
-        case 'b':
-            request.library = optarg;
-            break;
-        case 'h':
-            verb_help(help);
-        default:
-            verb_usage(argv[0]);
-        }
+    arguments_t wanted = {help, table,       8, "one process, core file or .pb.gz, or --run and a program", 1,
+                          1,    &request.run};
+    if (request.is_diff) {
+        wanted = (arguments_t){help, table, 4, "two profiles", 2, 2, NULL};
     }
+    *operands = arguments_read(argc, argv, &wanted);
     if (request.output != NULL && !is_output(request.output)) {
         fail(EXIT_USAGE, "--output=%s: the name must end in .html, .pb.gz, .folded, .json or .txt",
              request.output);
@@ -217,18 +182,14 @@ read_options(int argc, char **argv, const char *help)
 static int
 show_one(int argc, char **argv, const char *help, bool is_leaks)
 {
-    request_t request = read_options(argc, argv, help);
-    if (request.run ? optind == argc : argc - optind != 1) {
-        fprintf(stderr, "mimalloc: %s needs one process, core file or .pb.gz, or --run and a program\n",
-                argv[0]);
-        verb_usage(argv[0]);
-    }
+    char **operands;
+    request_t request = read_options(argc, argv, help, &operands);
     if (!request.run && (request.rate != NULL || request.library != NULL)) {
         fail(EXIT_USAGE, "--rate and --library are for --run");
     }
     stacks_t *stacks = request.run
-                           ? profile_of_program(argv + optind, request.library, request.rate, request.seconds)
-                           : profile_of(argv[optind], request.seconds);
+                           ? profile_of_program(operands, request.library, request.rate, request.seconds)
+                           : profile_of(operands[0], request.seconds);
     if (is_leaks) {
         request.by_stack = true;
         show_type(stacks, "inuse_space");
@@ -252,18 +213,14 @@ verb_leaks(int argc, char **argv)
 int
 verb_diff(int argc, char **argv)
 {
-    request_t request = read_options(argc, argv, diff_help);
-    if (argc - optind != 2) {
-        fputs("mimalloc: diff needs two profiles\n", stderr);
-        verb_usage(argv[0]);
-    }
-    request.is_diff = true;
+    char **operands;
+    request_t request = read_options(argc, argv, diff_help, &operands);
     request.by_stack = true;
-    stacks_t *before = profile_of(argv[optind], 0);
-    stacks_t *after = profile_of(argv[optind + 1], 0);
+    stacks_t *before = profile_of(operands[0], 0);
+    stacks_t *after = profile_of(operands[1], 0);
     stacks_t *both = stacks_diff(before, after);
     if (both->type_count == 0) {
-        fail(EXIT_FAILED, "%s and %s have no type of figures in common", argv[optind], argv[optind + 1]);
+        fail(EXIT_FAILED, "%s and %s have no type of figures in common", operands[0], operands[1]);
     }
     stacks_free(before);
     stacks_free(after);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // run.c — mimalloc run: a program with the library preloaded, or a line that says why that cannot be.
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "preload.h"
 #include "text.h"
 #include "verbs.h"
@@ -20,7 +20,7 @@ static const char help[] =
     "  -v, --verbose        say at the start that it is active (MIMALLOC_VERBOSE=1)\n"
     "  -p, --profile[=RATE] take samples, and write ./mimalloc.<pid>.<number>.pb.gz at the end "
     "(MIMALLOC_PROFILE)\n"
-    "      --secure         use the hardened library\n"
+    "      --secure[=N]     hardened, to level 1 or N (MIMALLOC_SECURE)\n"
     "      --library=FILE   use this library\n"
     "  -n, --dry-run        say what is in the way, and start nothing\n"
     "      --json           with --dry-run: as JSON\n"
@@ -53,76 +53,42 @@ report(const char *program, const char *path, const char *library, obstacle_t ob
 int
 verb_run(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"stats", no_argument, NULL, 's'},   {"limit", required_argument, NULL, 'l'},
-        {"live", no_argument, NULL, 'L'},    {"metrics", required_argument, NULL, 'm'},
-        {"verbose", no_argument, NULL, 'v'}, {"profile", optional_argument, NULL, 'p'},
-        {"secure", no_argument, NULL, 'S'},  {"library", required_argument, NULL, 'b'},
-        {"dry-run", no_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},    {NULL, 0, NULL, 0},
-    };
     const char *given = NULL;
-    bool secure = false;
+    const char *rate = NULL;
     bool dry = false;
     bool as_json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "+sl:Lm:vp::nh", options, NULL)) != -1) {
-        switch (option) {
-        case 's':
-            setenv("MIMALLOC_SHOW_STATS", "1", 1);
-            break;
-        case 'l':
-            setenv("MIMALLOC_MEMORY_LIMIT", optarg, 1);
-            break;
-        case 'L':
-            setenv("MIMALLOC_LIVE", "1", 1);
-            break;
-        case 'm':
-            setenv("MIMALLOC_METRICS", optarg, 1);
-            break;
-        case 'v':
-            setenv("MIMALLOC_VERBOSE", "1", 1);
-            break;
-        case 'p':
-            setenv("MIMALLOC_PROFILE", "mimalloc", 1);
-            if (optarg != NULL) {
-                setenv("MIMALLOC_PROFILE_RATE", optarg, 1);
-            }
-            break;
-        case 'S':
-            secure = true;
-            break;
-        case 'b':
-            given = optarg;
-            break;
-        case 'n':
-            dry = true;
-            break;
-        case 'j':
-            as_json = true;
-            break;
-        case 'h':
-            verb_help(help);
-        default:
-            verb_usage(argv[0]);
-        }
+    const bool runs = true;
+    const argument_t table[] = {
+        {"stats", 's', no_argument, .variable = "MIMALLOC_SHOW_STATS"},
+        {"limit", 'l', required_argument, .variable = "MIMALLOC_MEMORY_LIMIT"},
+        {"live", 'L', no_argument, .variable = "MIMALLOC_LIVE"},
+        {"metrics", 'm', required_argument, .variable = "MIMALLOC_METRICS"},
+        {"verbose", 'v', no_argument, .variable = "MIMALLOC_VERBOSE"},
+        {"profile", 'p', optional_argument, .text = &rate},
+        {"secure", 0, optional_argument, .variable = "MIMALLOC_SECURE"},
+        {"library", 0, required_argument, .text = &given},
+        {"dry-run", 'n', no_argument, .flag = &dry},
+        {"json", 0, no_argument, .flag = &as_json},
+    };
+    char **program = arguments_read(argc, argv, &(arguments_t){help, table, 10, "a program", 1, 1, &runs});
+    if (rate != NULL) {
+        setenv("MIMALLOC_PROFILE", "mimalloc", 1);
     }
-    if (optind == argc) {
-        fputs("mimalloc: run needs a program\n", stderr);
-        verb_usage(argv[0]);
+    if (rate != NULL && *rate != 0) {
+        setenv("MIMALLOC_PROFILE_RATE", rate, 1);
     }
     char path[PATH_MAX];
-    const char *library = preload_library(given, secure);
+    const char *library = preload_library(given);
     if (dry) {
-        if (preload_find(argv[optind], path) == NULL) {
-            fail(EXIT_NOT_FOUND, "%s: there is no such program", argv[optind]);
+        if (preload_find(program[0], path) == NULL) {
+            fail(EXIT_NOT_FOUND, "%s: there is no such program", program[0]);
         }
         obstacle_t obstacle = preload_obstacle(path, library);
-        report(argv[optind], path, library, obstacle, as_json);
+        report(program[0], path, library, obstacle, as_json);
         return obstacle.certain ? EXIT_FAILED : EXIT_DONE;
     }
-    preload_check(argv[optind], library);
+    preload_check(program[0], library);
     preload_set(library);
-    execvp(argv[optind], argv + optind);
-    fail(EXIT_CANNOT_RUN, "%s cannot be started: %s", argv[optind], strerror(errno));
+    execvp(program[0], program);
+    fail(EXIT_CANNOT_RUN, "%s cannot be started: %s", program[0], strerror(errno));
 }

@@ -43,14 +43,6 @@ struct site_sums_t {
     size_t count;
 };
 
-static uint64_t
-word_in(const unsigned char *bytes, uint32_t offset)
-{
-    uint64_t word;
-    memcpy(&word, bytes + offset, sizeof word);
-    return word;
-}
-
 uint64_t
 sites_rate(const model_t *model)
 {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 typedef struct target_segment_t {
@@ -53,5 +54,14 @@ uint64_t target_find_descriptor(const target_t *target, const char **why);
 
 // Writes a word of the process. False where that is not allowed.
 bool target_write(const target_t *target, uint64_t address, const void *from, size_t bytes);
+
+// The word at an offset in what was read.
+static inline uint64_t
+word_in(const void *bytes, uint64_t offset)
+{
+    uint64_t word;
+    memcpy(&word, (const unsigned char *)bytes + offset, sizeof word);
+    return word;
+}
 
 #endif

@@ -2,7 +2,6 @@
 // top.c — mimalloc top: heaps of processes as they change.
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "model.h"
 #include "site_reader.h"
 #include "text.h"
@@ -435,42 +435,17 @@ wait_for_key(top_t *top)
 int
 verb_top(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"delay", required_argument, NULL, 'd'},
-        {"times", required_argument, NULL, 'n'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     static top_t top = {.delay = 1, .rows = ROWS_WITHOUT_TERMINAL};
-    unsigned long times = 0;
-    int option;
-    while ((option = getopt_long(argc, argv, "d:n:h", options, NULL)) != -1) {
-        char *end = NULL;
-        switch (option) {
-        case 'd':
-            top.delay = strtod(optarg, &end);
-            if (*end != 0 || !(top.delay >= 0.01 && top.delay <= 86400)) {
-                fail(EXIT_USAGE, "--delay=%s: seconds from 0.01 to 86400 are wanted", optarg);
-            }
-            break;
-        case 'n':
-            times = strtoul(optarg, &end, 10);
-            if (*end != 0 || times == 0) {
-                fail(EXIT_USAGE, "--times=%s: a number from 1 on is wanted", optarg);
-            }
-            break;
-        case 'j':
-            top.as_json = true;
-            break;
-        case 'h':
-            verb_help(help);
-        default:
-            verb_usage(argv[0]);
-        }
-    }
-    for (int i = optind; i < argc && top.count < PROCESSES_MAX; i++) {
-        top.processes[top.count++].name = argv[i];
+    unsigned times = 0;
+    const argument_t table[] = {
+        {"delay", 'd', required_argument, .number = &top.delay, .least = 0.01, .most = 86400},
+        {"times", 'n', required_argument, .whole = &times, .least = 1},
+        {"json", 0, no_argument, .flag = &top.as_json},
+    };
+    char **names = arguments_read(
+        argc, argv, &(arguments_t){help, table, 3, "no more processes", 0, PROCESSES_MAX, NULL});
+    for (; *names != NULL; names++) {
+        top.processes[top.count++].name = *names;
     }
     if (top.count == 0) {
         top.found = true;
@@ -487,7 +462,7 @@ verb_top(int argc, char **argv)
         take_terminal();
     }
     // Rates need a second look.
-    for (unsigned long n = 0; for_ever || n < (times == 0 ? 1 : times); n++) {
+    for (unsigned n = 0; for_ever || n < (times == 0 ? 1 : times); n++) {
         if (!wait_for_key(&top)) {
             break;
         }

@@ -8,8 +8,4 @@ typedef int verb_fun_t(int argc, char **argv);
 verb_fun_t verb_run, verb_doctor, verb_top, verb_map, verb_metrics, verb_compare, verb_profile, verb_leaks,
     verb_diff, verb_explain;
 
-// Ends the tool: prints the help, when that was asked for, or where to find it.
-_Noreturn void verb_help(const char *help);
-_Noreturn void verb_usage(const char *verb);
-
 #endif

@@ -12,41 +12,8 @@
 #include <mimalloc.h>
 
 #include "base/bits.h"
+#include "front/pprof_fields.h"
 #include "os/os.h"
-
-// Fields of the messages, by their numbers in profile.proto.
-enum {
-    PROFILE_SAMPLE_TYPE = 1,
-    PROFILE_SAMPLE = 2,
-    PROFILE_MAPPING = 3,
-    PROFILE_LOCATION = 4,
-    PROFILE_STRING = 6,
-    PROFILE_TIME = 9,
-    PROFILE_DURATION = 10,
-    PROFILE_PERIOD_TYPE = 11,
-    PROFILE_PERIOD = 12,
-    PROFILE_COMMENT = 13,
-    PROFILE_DEFAULT_TYPE = 14,
-    TYPE_TYPE = 1,
-    TYPE_UNIT = 2,
-    SAMPLE_LOCATION = 1,
-    SAMPLE_VALUE = 2,
-    SAMPLE_LABEL = 3,
-    LABEL_KEY = 1,
-    LABEL_NUM = 3,
-    LABEL_UNIT = 4,
-    MAPPING_ID = 1,
-    MAPPING_START = 2,
-    MAPPING_LIMIT = 3,
-    MAPPING_OFFSET = 4,
-    MAPPING_FILE = 5,
-    MAPPING_BUILD_ID = 6,
-    LOCATION_ID = 1,
-    LOCATION_MAPPING = 2,
-    LOCATION_ADDRESS = 3,
-};
-
-enum { NUMBER = 0, BYTES = 2 }; // wire types
 
 enum {
     VARINT_MAX = 10,
@@ -183,7 +150,7 @@ static void
 put_type(writer_t *to, unsigned field, int type, int unit)
 {
     message_t message = {0};
-    add_number(&message, TYPE_TYPE, (uint64_t)type);
+    add_number(&message, TYPE_NAME, (uint64_t)type);
     add_number(&message, TYPE_UNIT, (uint64_t)unit);
     put_message(to, field, &message);
 }

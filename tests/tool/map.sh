@@ -77,7 +77,8 @@ refused 1 "there is no process $busy" "$TOOL" map "$busy"
 refused 1 "it has no libmimalloc" "$TOOL" map $$
 refused 1 "not a core file" "$TOOL" map "$TOOL"
 refused 1 "cannot be written" "$TOOL" map -o /nowhere/map.html "$pid"
-refused 2 "from 1 to 1000" "$TOOL" map -w 0 "$pid"
+refused 2 "from 1 to 1000" "$TOOL" map "$pid" -w 0
+refused 2 "from 1 to 1000" "$TOOL" map "$pid" --width=10.5
 LINES_MAX=3 refused 2 "one process or core file" "$TOOL" map
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
     cp "$TOOL" "$scratch/tool"

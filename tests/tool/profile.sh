@@ -44,7 +44,7 @@ sed -n 52p "$scratch/service.cc" | grep 'entries_.push_back' >/dev/null || fail 
 json "$scratch/json" "$most"
 json "$scratch/json" 'j["period"] == 65536 and 0 < j["totals"]["inuse_space"] < j["totals"]["alloc_space"]'
 json "$scratch/json" 'sum(s["inuse_space"] for s in j["stacks"] if any(f["function"] == "main" for f in s["frames"])) > 0.9 * j["totals"]["inuse_space"]'
-"$TOOL" profile -s 0.5 "$service" >"$scratch/text"
+"$TOOL" profile "$service" -s 0.5 >"$scratch/text" # options may come behind
 grep -qE ' [0-9.]+ [KM]iB +[0-9.]+%  main .*service.cc:[0-9]+$' "$scratch/text" ||
     fail "no line of main: $(head "$scratch/text")"
 "$TOOL" leaks -s 1 -n 3 "$service" >"$scratch/text"

@@ -21,6 +21,10 @@ MIMALLOC_VERBOSE=1 "${run[@]}" "$scratch/small" 2>"$scratch/err" || fail "the pr
 grep -q '^mimalloc: active in "small"' "$scratch/err" || fail "the library is not active"
 "${run[@]}" --verbose --stats -- "$scratch/small" 2>"$scratch/err"
 grep -q '^mimalloc: active' "$scratch/err" && grep -q 'block size' "$scratch/err" || fail "--verbose --stats"
+"${run[@]}" --secure=2 sh -c 'echo $MIMALLOC_SECURE' >"$scratch/level"
+"${run[@]}" --secure sh -c 'echo $MIMALLOC_SECURE $MIMALLOC_PROFILE' >>"$scratch/level"
+(cd "$scratch" && MIMALLOC_SECURE=0 "${run[@]}" --profile=64K sh -c 'echo $MIMALLOC_PROFILE $MIMALLOC_PROFILE_RATE' >>"$scratch/level")
+[ "$(tr '\n' , <"$scratch/level")" = "2,1,mimalloc 64K," ] || fail "--secure, --profile: $(cat "$scratch/level")"
 status=0
 "${run[@]}" "$scratch/small" 42 || status=$?
 [ "$status" = 42 ] || fail "exit status $status, not 42"

@@ -80,7 +80,7 @@ kill "$pid"
 wait "$pid" || true
 refused 1 "there is no process $pid" "$TOOL" top "$pid"
 refused 1 "it has no libmimalloc" "$TOOL" top $$
-refused 2 "seconds from" "$TOOL" top -d x
+refused 2 "a number from 0.01 to 86400" "$TOOL" top -d x
 refused 2 "a number from 1 on" "$TOOL" top -n 0
 says "Examples:" "$TOOL" top --help
 # It ends while it is watched: one line.
