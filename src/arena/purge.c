@@ -177,13 +177,13 @@ mi__purge_poll(bool force)
 
 // ---- by size -------------------------------------------------------------------------------
 
-// What has been given back by size lately, and was claimed again at once, is let stay for a while. Only
-// beside a helper, which gives it back in any case.
+// What has been given back by size lately, and was claimed again at once, is let stay for a while. A helper
+// gives it back in any case; without one it is no more than what is in use, and goes when that goes.
 static size_t
-credit(int64_t now_ms)
+credit(int64_t now_ms, const slices_held_t *held)
 {
-    bool valid = now_ms < atomic_get_relaxed(&credit_until_ms) && atomic_get_relaxed(&helper) == RUNS;
-    return valid ? atomic_get_relaxed(&credit_bytes) : 0;
+    size_t bytes = now_ms < atomic_get_relaxed(&credit_until_ms) ? atomic_get_relaxed(&credit_bytes) : 0;
+    return atomic_get_relaxed(&helper) == RUNS ? bytes : size_min(bytes, held->used_bytes);
 }
 
 static void
@@ -196,7 +196,7 @@ learn(int64_t now_ms, const slices_held_t *held)
         excess_refilled = held->refilled_bytes;
     }
     size_t again = size_min(excess_bytes, held->refilled_bytes - excess_refilled);
-    if (again > credit(now_ms)) {
+    if (again > credit(now_ms, held)) {
         atomic_set_relaxed(&credit_bytes, again);
         atomic_set_relaxed(&credit_until_ms, now_ms + CREDIT_MS);
     }
@@ -206,12 +206,12 @@ static void
 purge_excess(size_t limit, const slices_held_t *held)
 {
     int64_t now_ms = mi__os_clock_ms();
-    if (held->free_bytes <= limit + credit(now_ms) || now_ms < atomic_get_relaxed(&no_excess_until_ms) ||
-        !start_purging()) {
+    if (held->free_bytes <= limit + credit(now_ms, held) ||
+        now_ms < atomic_get_relaxed(&no_excess_until_ms) || !start_purging()) {
         return;
     }
     learn(now_ms, held);
-    limit += credit(now_ms);
+    limit += credit(now_ms, held);
     if (held->free_bytes > limit) {
         size_t bytes = mi__slices_purge_bytes(held->free_bytes - limit + limit / REST_SHARE, false);
         mi__purge_count(bytes);

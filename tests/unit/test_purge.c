@@ -204,6 +204,27 @@ what_is_too_much_goes_at_once(void)
     check_equal(mi__slices_held().free_bytes, dirty_bytes());
 }
 
+// Without a helper, too: what goes by size and is needed again at once stays, up to what is in use.
+static void
+what_is_needed_again_stays_beside_what_is_in_use(void)
+{
+    start(1000 * 1000);
+    enum { KEPT = 64 * 16, WAVE = 96 * 16 }; // slices
+    slice_run_t kept = claim(KEPT);
+    uint64_t before;
+    int waves = 0;
+    do {
+        slice_run_t wave = claim(WAVE);
+        before = mi__purge_total();
+        mi__slices_release(wave.start, WAVE);
+        check(waves > 0 || mi__purge_total() - before >= 48 * MIB);
+    } while (mi__purge_total() != before && ++waves < 100);
+    check(waves > 0 && waves < 100);
+    check_equal(mi__slices_held().free_bytes, WAVE * SLICE_SIZE);
+    mi__slices_release(kept.start, KEPT);
+    check(mi__slices_held().free_bytes <= 32 * MIB);
+}
+
 static void
 never_means_never(void)
 {
@@ -476,6 +497,7 @@ main(void)
         fresh_test(what_goes_in_and_out_of_use_stays),
         fresh_test(memory_decays),
         fresh_test(what_is_too_much_goes_at_once),
+        fresh_test(what_is_needed_again_stays_beside_what_is_in_use),
         fresh_test(never_means_never),
         fresh_test(a_helper_purges_and_goes),
         fresh_test(a_helper_rests_while_much_is_held),
