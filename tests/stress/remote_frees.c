@@ -18,6 +18,8 @@ enum {
     RING = 4,
     ENDING_BLOCKS = 400,
     MAX_GROWTH_KIB = 32 * 1024,
+    MESSAGE_BYTES = 60000,
+    MESSAGE_WORDS = 2 + MESSAGE_BYTES / sizeof(size_t),
 };
 
 // One writer, one reader.
@@ -57,7 +59,7 @@ queue_get(queue_t *queue)
 static void *
 new_message(uint64_t *random)
 {
-    size_t limit = random_below(random, 200) == 0 ? 60000 : 500;
+    size_t limit = random_below(random, 200) == 0 ? MESSAGE_BYTES : 500;
     size_t words = 2 + random_below(random, limit) / sizeof(size_t);
     size_t *block = t_malloc(words * sizeof *block);
     EXPECT(block != NULL, "%zu words", words);
@@ -70,8 +72,8 @@ static void
 free_message(void *message)
 {
     size_t *block = message;
-    EXPECT(block[0] >= 2 && block[0] < 10000 && block[block[0] - 1] == block[0], "block %p was overwritten",
-           message);
+    EXPECT(block[0] >= 2 && block[0] <= MESSAGE_WORDS && block[block[0] - 1] == block[0],
+           "block %p was overwritten", message);
     t_free(block);
 }
 
