@@ -48,7 +48,7 @@ mi__heap_list_singleton(heap_t *heap, page_t *page)
 }
 
 static void
-unlink_singleton(heap_t *heap, page_t *page)
+take_off(heap_t *heap, page_t *page)
 {
     if (page->prev != NULL) {
         page->prev->next = page->next;
@@ -58,6 +58,12 @@ unlink_singleton(heap_t *heap, page_t *page)
     if (page->next != NULL) {
         page->next->prev = page->prev;
     }
+}
+
+static void
+unlink_singleton(heap_t *heap, page_t *page)
+{
+    take_off(heap, page);
     // release: we are done with the page; pairs with the acquire in mi__heap_unlist_singleton, after
     // which it is released.
     atomic_set_release(&page->holder, NULL);
@@ -83,8 +89,13 @@ hand_over_singletons(heap_t *heap, heap_t *to)
     spin_lock(&heap->lock);
     while (heap->singletons != NULL) {
         page_t *page = heap->singletons;
-        unlink_singleton(heap, page);
-        mi__heap_list_singleton(to, page);
+        // Never without a holder before it is listed again: who frees the block would release the page.
+        if (heap_is_listing(to)) {
+            take_off(heap, page);
+            mi__heap_list_singleton(to, page);
+        } else {
+            unlink_singleton(heap, page);
+        }
     }
     spin_unlock(&heap->lock);
 }

@@ -5,10 +5,10 @@
 // sources: heap/held.c heap/heap.c heap/siblings.c alloc/alloc.c alloc/free.c
 //
 // Thread 0 has a heap for malloc, and a sibling for the heap `shared`, with blocks 0 and 1 there and
-// block 2 a singleton. The arena is the one of fake_arena.h.
+// blocks 2 and 4 singletons. The arena is the one of fake_arena.h.
 #include "fake_arena.h"
 
-enum { BLOCKS = 4, LARGE_SIZE = BLOCK_MAX + 1 };
+enum { BLOCKS = 5, LARGE_SIZE = BLOCK_MAX + 1 };
 
 static uintptr_t *blocks[BLOCKS];
 static heap_t *shared;
@@ -47,6 +47,13 @@ static void
 allocate_2(void)
 {
     allocate_in_shared(2, LARGE_SIZE);
+}
+
+static void
+allocate_4_2(void)
+{
+    allocate_in_shared(4, LARGE_SIZE);
+    allocate_2();
 }
 
 static void
@@ -116,6 +123,13 @@ collect_siblings(void)
 }
 
 static void
+bind_collect(void)
+{
+    bind();
+    collect_siblings();
+}
+
+static void
 collect_orphans(void)
 {
     mi__registry_collect(NULL);
@@ -164,6 +178,24 @@ static void
 with_singleton(void)
 {
     set_up();
+    explore_as(0, allocate_2);
+}
+
+static void
+with_two_singletons(void)
+{
+    set_up();
+    explore_as(0, allocate_4_2);
+}
+
+// The heap is of a subprocess, whose main heap lists its singletons, too.
+static void
+with_singleton_in_subprocess(void)
+{
+    fake_arena_init();
+    mi__conf.held_bytes = 0;
+    explore_as(0, bind);
+    shared = mi__heap_new(mi__subproc_new(), NULL);
     explore_as(0, allocate_2);
 }
 
@@ -247,7 +279,8 @@ check(void)
     if (destroyed || deleted) {
         explore_as(0, bind_if_none);
         heap_t *again = mi__heap_new(&mi__subproc_main, NULL);
-        explore_expect(again == shared, "a heap that ended is made again");
+        explore_expect(again == shared && again->singletons == NULL,
+                       "a heap that ended is made again, empty");
         explore_as(0, allocate_3);
         explore_expect(mi__heap_of_page(mi__page_of(blocks[3])) == again, "and its blocks are its own");
     }
@@ -276,9 +309,17 @@ static const scenario_t scenarios[] = {
     {"delete; leave", set_up, {leave, delete}, check, 0, 0},
     {"delete; leave; a free", set_up, {leave, delete, free_0}, check, 3, 4},
     {"delete; a free of the singleton", with_singleton, {free_2, delete}, check, 0, 0},
+    {"delete; a free of the first singleton", with_two_singletons, {free_2, delete}, check, 0, 0},
+    {"delete in a subprocess; free the singleton",
+     with_singleton_in_subprocess,
+     {free_2, delete},
+     check,
+     0,
+     0},
     {"delete; free the singleton; a free", with_singleton, {free_0, delete, free_2}, check, 3, 0},
     {"orphan: delete; a free", with_orphan, {free_0, delete}, check, 0, 0},
     {"orphan: delete; a free; bind", with_orphan, {bind, delete, free_0}, check, 3, 4},
+    {"orphan: delete; a free; bind, collect", with_orphan, {bind_collect, delete, free_0}, check, 4, 5},
 };
 
 int
