@@ -54,7 +54,9 @@ wait_for_dumps(void)
 {
     // acquire: what the last one left in `sink` and `view`; pairs with the release in end_dump.
     while (atomic_exchange_acquire(&dumping, true)) {
-        mi__os_yield();
+        while (atomic_get_relaxed(&dumping)) {
+            mi__os_yield();
+        }
     }
 }
 

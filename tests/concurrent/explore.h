@@ -38,8 +38,6 @@ void explore_name(const void *p, size_t size, const char *name);
 // An atomic field whose accesses are promised to be ordered as if it were a plain one: checked for
 // data races.
 void explore_ordered(const void *p, size_t size);
-// A thread-local pointer, four at most: each coroutine has its own.
-void explore_private(void **p);
 
 // For setup and finish: runs `function` as thread `thread` (0 is the first).
 void explore_as(unsigned thread, void (*function)(void));

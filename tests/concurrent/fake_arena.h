@@ -8,6 +8,8 @@
 
 #include "explore.h"
 
+#include <string.h>
+
 #include "alloc/fast.h"
 #include "arena/meta.h"
 #include "arena/purge.h"
@@ -96,6 +98,22 @@ mi__region_reserves(const void *p)
     return (size_t)((const char *)p - slices) < (size_t)SLICES * SLICE_SIZE;
 }
 
+region_t *
+mi__region_of(const void *p)
+{
+    static region_t region;
+    (void)p;
+    return &region;
+}
+
+// The memory reads as zero then: as if it had been written.
+bool
+mi__region_discard(void *start, size_t bytes)
+{
+    memset(start, 0, bytes);
+    return true;
+}
+
 bool
 mi__region_init(void)
 {
@@ -159,12 +177,10 @@ mi__os_yield(void)
     explore_wait();
 }
 
-// Lays out the slices, and gives each thread its own thread-local pointers. For setup.
+// Lays out the slices. For setup.
 static void
 fake_arena_init(void)
 {
-    explore_private((void **)&mi__thread_heap);
-    explore_private((void **)&mi__siblings_last);
     char *pool = explore_alloc((size_t)(SLICES + 1) * SLICE_SIZE);
     slices = (char *)align_up((uintptr_t)pool, SLICE_SIZE);
     descriptors = explore_alloc(SLICES * sizeof(page_t));

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
-// fiber.c — coroutines: a stack each, and a switch in a few lines of assembly.
+// fiber.c — coroutines: a stack and thread-local variables each, and a switch in a few lines of assembly.
 //
 // Owns:        see fiber.h
 // Threads:     see fiber.h
 // Not here:    see fiber.h
+#define _GNU_SOURCE // dl_iterate_phdr
 #include "fiber.h"
 
+#include <errno.h>
+#include <link.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { STACK_BYTES = 64 * 1024, PRIVATES = 4 };
+enum { STACK_BYTES = 64 * 1024, LOCALS_BYTES = 512 };
 
 // Saves the callee's registers and the stack pointer, and takes over those of another coroutine.
 void fiber_switch(void **save, void *load) __attribute__((visibility("hidden")));
@@ -49,7 +52,7 @@ typedef struct fiber_t {
     void *sp;
     void (*function)(void);
     bool ended;
-    void *own[PRIVATES]; // its copies of the private variables
+    char own[LOCALS_BYTES]; // its thread-local variables, while another runs
 } fiber_t;
 
 static fiber_t fibers[FIBERS];
@@ -57,8 +60,10 @@ static char *stacks;
 static void *outside_sp;
 static unsigned running;
 static bool inside;
-static void **privates[PRIVATES];
-static unsigned privates_used;
+// The program's thread-local variables, as they are now and as they were at first.
+static char *locals;
+static size_t locals_size;
+static char locals_at_first[LOCALS_BYTES];
 
 static char *
 stack_end(unsigned index)
@@ -66,9 +71,30 @@ stack_end(unsigned index)
     return stacks + (size_t)(index + 1) * STACK_BYTES;
 }
 
+// The first object is the program itself.
+static int
+find_locals(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void)size;
+    (void)arg;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_TLS) {
+            locals = info->dlpi_tls_data;
+            locals_size = info->dlpi_phdr[i].p_memsz;
+        }
+    }
+    return 1;
+}
+
 void
 fiber_init(void)
 {
+    dl_iterate_phdr(find_locals, NULL);
+    if (locals_size > LOCALS_BYTES) {
+        fprintf(stderr, "explore: too many thread-local variables\n");
+        exit(2);
+    }
+    memcpy(locals_at_first, locals, locals_size);
     stacks = mmap(NULL, FIBERS * STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stacks == MAP_FAILED) {
         perror("mmap");
@@ -79,40 +105,28 @@ fiber_init(void)
 void
 fiber_reset(void)
 {
-    privates_used = 0;
+    memcpy(locals, locals_at_first, locals_size);
     for (unsigned i = 0; i < FIBERS; i++) {
         fibers[i].ended = true;
+        memcpy(fibers[i].own, locals_at_first, locals_size);
     }
-}
-
-void
-explore_private(void **p)
-{
-    if (privates_used == PRIVATES) {
-        fprintf(stderr, "explore: too many private variables\n");
-        exit(2);
-    }
-    for (unsigned i = 0; i < FIBERS; i++) {
-        fibers[i].own[privates_used] = *p;
-    }
-    privates[privates_used++] = p;
 }
 
 static void
-swap_private(unsigned from, unsigned to)
+swap_locals(unsigned from, unsigned to)
 {
-    for (unsigned i = 0; from != to && i < privates_used; i++) {
-        fibers[from].own[i] = *privates[i];
-        *privates[i] = fibers[to].own[i];
+    if (from != to) {
+        memcpy(fibers[from].own, locals, locals_size);
+        memcpy(locals, fibers[to].own, locals_size);
     }
 }
 
 void
 explore_as(unsigned thread, void (*function)(void))
 {
-    swap_private(0, thread + 1);
+    swap_locals(0, thread + 1);
     function();
-    swap_private(thread + 1, 0);
+    swap_locals(thread + 1, 0);
 }
 
 static void
@@ -144,13 +158,13 @@ fiber_has_ended(unsigned index)
 void
 fiber_run(unsigned index)
 {
-    swap_private(0, index);
+    swap_locals(0, index);
     running = index;
     inside = true;
     fiber_switch(&outside_sp, fibers[index].sp);
     inside = false;
     running = 0;
-    swap_private(index, 0);
+    swap_locals(index, 0);
 }
 
 void
@@ -180,12 +194,7 @@ fiber_is_stack(const void *p)
 bool
 fiber_is_private(const void *p)
 {
-    for (unsigned i = 0; i < privates_used; i++) {
-        if (p == privates[i]) {
-            return true;
-        }
-    }
-    return false;
+    return (size_t)((const char *)p - locals) < locals_size || p == (const void *)&errno;
 }
 
 // Only what is in use of a stack is kept.
@@ -198,7 +207,7 @@ stack_used(unsigned index)
 size_t
 fiber_save_size(void)
 {
-    size_t size = sizeof fibers + PRIVATES * sizeof(void *);
+    size_t size = sizeof fibers + locals_size;
     for (unsigned i = 1; i < FIBERS; i++) {
         size += stack_used(i);
     }
@@ -211,10 +220,8 @@ fiber_save(void *p)
     char *to = p;
     memcpy(to, fibers, sizeof fibers);
     to += sizeof fibers;
-    for (unsigned i = 0; i < privates_used; i++) {
-        memcpy(to + i * sizeof(void *), privates[i], sizeof(void *));
-    }
-    to += PRIVATES * sizeof(void *);
+    memcpy(to, locals, locals_size);
+    to += locals_size;
     for (unsigned i = 1; i < FIBERS; i++) {
         size_t used = stack_used(i);
         memcpy(to, stack_end(i) - used, used);
@@ -228,10 +235,8 @@ fiber_restore(const void *p)
     const char *from = p;
     memcpy(fibers, from, sizeof fibers);
     from += sizeof fibers;
-    for (unsigned i = 0; i < privates_used; i++) {
-        memcpy(privates[i], from + i * sizeof(void *), sizeof(void *));
-    }
-    from += PRIVATES * sizeof(void *);
+    memcpy(locals, from, locals_size);
+    from += locals_size;
     for (unsigned i = 1; i < FIBERS; i++) {
         size_t used = stack_used(i);
         memcpy(stack_end(i) - used, from, used);

@@ -34,7 +34,7 @@ unsigned fiber_running(void);
 bool fiber_is_stack(const void *p);
 bool fiber_is_private(const void *p);
 
-// The state of all fibers but 0, and every fiber's copy of the private variable.
+// The state of all fibers but 0, and the thread-local variables of all.
 size_t fiber_save_size(void);
 void fiber_save(void *p);
 void fiber_restore(const void *p);

@@ -51,20 +51,28 @@ SLICE_BITS = "arena/slice_bits.h"
 SWEEP = "arena/sweep.c"
 PURGE = "arena/purge.c"
 LOOKUP = "arena/lookup.c"
+HEAPS = "heap/heap.c"
+SIBLINGS = "heap/siblings.c"
+SAMPLES = "heap/samples.c"
+SPIN = "heap/spin.h"
+SAMPLE = "front/sample.c"
+PROFILE = "front/profile.c"
 
-TELL = ("    atomic_thread_fence(memory_order_seq_cst); // B4: pairs with the fence in let_go\n"
-        "    if (atomic_get_relaxed(&heap->state) == ORPHAN && claim(heap, CLAIMED)) {\n")
+PUSHED = "while (!atomic_cas_weak_acq_rel(&page->thread_free, &word, pushed));\n    "
+
+TELL = ("    atomic_thread_fence(memory_order_seq_cst); // B4: pairs with the fence in mi__registry_let_go\n"
+        "    if (atomic_get_relaxed(&heap->state) == HEAP_ORPHAN && claim_orphan(heap)) {\n")
 
 MUTANTS = [
     # ---- thread_free and pending
-    Mutant(REMOTE, "push: the blocks are not released", "atomic_cas_weak_acq_rel(&page->thread_free",
-           "atomic_cas_weak_acquire(&page->thread_free", "remote: two frees; take, drain, release"),
-    Mutant(REMOTE, "push: the owner's step before is not acquired", "atomic_cas_weak_acq_rel(&page->thread_free",
-           "atomic_cas_weak_release(&page->thread_free", "remote: two frees; drain, drain, release"),
-    Mutant(REMOTE, "push: lists a page that is listed", "return (word & LISTED) != 0 ? NULL : list_with_owner(page);",
-           "return list_with_owner(page);", "remote: two frees; drain, drain, release"),
-    Mutant(REMOTE, "push: does not list the page", "return (word & LISTED) != 0 ? NULL : list_with_owner(page);",
-           "return NULL;", "remote: two frees; drain, drain, release"),
+    Mutant(REMOTE, "push: the blocks are not released", "atomic_cas_weak_acq_rel(&page->thread_free, &word, pushed)",
+           "atomic_cas_weak_acquire(&page->thread_free, &word, pushed)", "remote: two frees; take, drain, release"),
+    Mutant(REMOTE, "push: the owner's step before is not acquired", "atomic_cas_weak_acq_rel(&page->thread_free, &word, pushed)",
+           "atomic_cas_weak_release(&page->thread_free, &word, pushed)", "remote: two frees; drain, drain, release"),
+    Mutant(REMOTE, "push: lists a page that is listed", PUSHED + "return (word & LISTED) != 0 ? NULL : list_with_owner(page);",
+           PUSHED + "return list_with_owner(page);", "remote: two frees; drain, drain, release"),
+    Mutant(REMOTE, "push: does not list the page", PUSHED + "return (word & LISTED) != 0 ? NULL : list_with_owner(page);",
+           PUSHED + "return NULL;", "remote: two frees; drain, drain, release"),
     Mutant(REMOTE, "push: the LISTED bit is set later", "AT_FIRST) | LISTED;", "AT_FIRST) | (word & LISTED);",
            "remote: two frees; drain, drain, release"),
     Mutant(REMOTE, "push: the list ends with the block that came last",
@@ -104,10 +112,10 @@ MUTANTS = [
     Mutant(REMOTE, "unlist: the read of the link is not released", "atomic_exchange_acq_rel(&page->thread_free, 0);",
            "atomic_exchange_acquire(&page->thread_free, 0);", "remote: two frees in turn; listed twice"),
     Mutant(REMOTE, "unlist: the link is read after the page is unlisted",
-           "    (void)adopt_blocks(page, word);\n    return next;",
-           "    (void)adopt_blocks(page, word);\n    return atomic_get_relaxed(&page->pending_next);",
+           "    (void)adopt(page, word);\n    return next;",
+           "    (void)adopt(page, word);\n    return atomic_get_relaxed(&page->pending_next);",
            "remote: two frees in turn; listed twice"),
-    Mutant(REMOTE, "quiet: always", "return atomic_get_acquire(&page->thread_free) == 0;", "return page != NULL;",
+    Mutant(REMOTE, "quiet: always", "return atomic_get_acquire(&page->thread_free) == 0 &&", "return",
            "remote: two frees; take, drain, release"),
     Mutant(REMOTE, "move: also of a listed page", "    uint64_t none = 0;", "    uint64_t none = atomic_get_relaxed(&page->thread_free);",
            "remote: a free; the page moves"),
@@ -120,58 +128,62 @@ MUTANTS = [
     Mutant(REMOTE, "move: blocks that came meanwhile are dropped", "if (!atomic_cas_strong_acq_rel(&page->thread_free, &word, 0)) {",
            "if (atomic_exchange_acq_rel(&page->thread_free, 0) == 0) {", "remote: a free; the page moves"),
     # No block is out or on its way when the question is asked, so the answer is the owner's own write.
-    Mutant(REMOTE, "quiet: relaxed", "return atomic_get_acquire(&page->thread_free) == 0;",
-           "return atomic_get_relaxed(&page->thread_free) == 0;", ""),
+    Mutant(REMOTE, "quiet: relaxed", "return atomic_get_acquire(&page->thread_free) == 0 &&",
+           "return atomic_get_relaxed(&page->thread_free) == 0 &&", ""),
     # What made the word 0 was this owner's unlist, or one that this thread has acquired with the heap.
     Mutant(REMOTE, "move: locks relaxed", "atomic_cas_strong_acquire(&page->thread_free, &none, LISTED)",
            relaxed_cas("&page->thread_free", "&none", "LISTED"), ""),
 
     # ---- heaps that come and go
-    Mutant(REGISTRY, "let go: no second look at pending", "if (atomic_get_relaxed(&heap->owner.pending) == NULL || !claim(heap, CLAIMED)) {",
+    Mutant(REGISTRY, "let go: no second look at pending", "if (atomic_get_relaxed(&heap->owner.pending) == NULL || !claim_orphan(heap)) {",
            "if (heap != NULL) {", "registry: leave; a free"),
     Mutant(REGISTRY, "let go: no fence", "        atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__registry_tell\n", "",
            "registry: leave; a free"),
-    Mutant(REGISTRY, "let go: the heap is not released", "atomic_store_explicit(&heap->state, ORPHAN, memory_order_seq_cst);",
-           "atomic_set_relaxed(&heap->state, ORPHAN);", "registry: orphan: two frees"),
-    Mutant(REGISTRY, "let go: drains without a claim", " || !claim(heap, CLAIMED)) {", ") {",
+    Mutant(REGISTRY, "let go: the heap is not released", "atomic_store_explicit(&heap->state, HEAP_ORPHAN, memory_order_seq_cst);",
+           "atomic_set_relaxed(&heap->state, HEAP_ORPHAN);", "registry: orphan: two frees"),
+    Mutant(REGISTRY, "let go: drains without a claim", " || !claim_orphan(heap)) {", ") {",
            "registry: orphan: two frees; bind, allocate"),
-    Mutant(REGISTRY, "tell: no fence", "    atomic_thread_fence(memory_order_seq_cst); // B4: pairs with the fence in let_go\n", "",
+    Mutant(REGISTRY, "tell: no fence", "    atomic_thread_fence(memory_order_seq_cst); // B4: pairs with the fence in mi__registry_let_go\n", "",
            "registry: leave; a free"),
-    Mutant(REGISTRY, "tell: drains without a claim", TELL, TELL.replace(" && claim(heap, CLAIMED)", ""),
+    Mutant(REGISTRY, "tell: drains without a claim", TELL, TELL.replace(" && claim_orphan(heap)", ""),
            "registry: orphan: two frees"),
     Mutant(REGISTRY, "tell: does nothing", TELL, TELL + "        return;\n", "registry: leave; a free"),
-    Mutant(REGISTRY, "tell: keeps the claim", "        mi__thread_heap_drain(heap);\n        let_go(heap);\n    }\n}\n\nstatic void\nleave_at",
+    Mutant(REGISTRY, "tell: keeps the claim", "        mi__thread_heap_drain(heap);\n        mi__registry_let_go(heap);\n    }\n}\n\nstatic void\nleave_at",
            "        mi__thread_heap_drain(heap);\n    }\n}\n\nstatic void\nleave_at", "registry: orphan: two frees"),
-    Mutant(REGISTRY, "claim: relaxed", "return atomic_cas_strong_acquire(&heap->state, &state, to);",
-           f"return {relaxed_cas('&heap->state', '&state', 'to')};", "registry: orphan: two frees"),
-    Mutant(REGISTRY, "claim: in two steps", "return atomic_cas_strong_acquire(&heap->state, &state, to);",
-           "if (atomic_get_acquire(&heap->state) != state) {\n        return false;\n    }\n"
+    Mutant(REGISTRY, "claim: relaxed", "return atomic_cas_strong_acquire(&heap->state, &from, to);",
+           f"return {relaxed_cas('&heap->state', '&from', 'to')};", "registry: orphan: two frees"),
+    Mutant(REGISTRY, "claim: in two steps", "return atomic_cas_strong_acquire(&heap->state, &from, to);",
+           "if (atomic_get_acquire(&heap->state) != from) {\n        return false;\n    }\n"
            "    atomic_set_relaxed(&heap->state, to);\n    return true;",
            "registry: orphan: a free; bind, allocate"),
     Mutant(REGISTRY, "the stack: no tag", "uint64_t tag = (old_top + 1) &", "uint64_t tag = old_top &",
            "registry: bind; the stack is shuffled"),
-    Mutant(REGISTRY, "push: the link is not released", "atomic_cas_weak_release(&orphans", "atomic_cas_weak_relaxed(&orphans",
+    Mutant(REGISTRY, "push: the link is not released", "atomic_cas_weak_release(&subproc->orphans", "atomic_cas_weak_relaxed(&subproc->orphans",
            "registry: bind; the stack is shuffled"),
-    Mutant(REGISTRY, "pop: the link is not acquired", "uint64_t top = atomic_get_acquire(&orphans);",
-           "uint64_t top = atomic_get_relaxed(&orphans);", "registry: bind; the stack is shuffled"),
-    Mutant(REGISTRY, "pop: the link is not acquired when another was faster", "if (atomic_cas_weak_acq_rel(&orphans",
-           "if (atomic_cas_weak_relaxed(&orphans", "registry: bind; the stack is shuffled"),
-    Mutant(REGISTRY, "bind: takes what it pops without a claim", "while (heap != NULL && !claim(heap, LIVE)) {",
-           "while (heap != NULL && (atomic_set_relaxed(&heap->state, LIVE), false)) {", "registry: orphan: a free; bind, allocate"),
-    Mutant(REGISTRY, "bind: forgets the orphans that were busy", "        push_orphan(passed[--passes]);", "        passes--;",
+    Mutant(REGISTRY, "pop: the link is not acquired", "uint64_t top = atomic_get_acquire(&subproc->orphans);",
+           "uint64_t top = atomic_get_relaxed(&subproc->orphans);", "registry: bind; the stack is shuffled"),
+    Mutant(REGISTRY, "pop: the link is not acquired when another was faster", "if (atomic_cas_weak_acq_rel(&subproc->orphans",
+           "if (atomic_cas_weak_relaxed(&subproc->orphans", "registry: bind; the stack is shuffled"),
+    Mutant(REGISTRY, "bind: takes what it pops without a claim", "while (heap != NULL && !mi__registry_claim(heap, HEAP_ORPHAN, HEAP_LIVE)) {",
+           "while (heap != NULL && (atomic_set_relaxed(&heap->state, HEAP_LIVE), false)) {", "registry: orphan: a free; bind, allocate"),
+    Mutant(REGISTRY, "bind: forgets the orphans that were busy", "        push_orphan(subproc, passed[--passes]);", "        passes--;",
            "registry: orphan: a free; bind; bind"),
-    Mutant(REGISTRY, "leave: the heap is not put on the stack", "    let_go(heap);\n    push_orphan(heap);", "    let_go(heap);",
+    Mutant(REGISTRY, "leave: the heap is not put on the stack", "    mi__registry_let_go(heap);\n    push_orphan(subproc, heap);", "    (void)subproc;\n    mi__registry_let_go(heap);",
            "registry: leave; a free"),
-    Mutant(REGISTRY, "leave: the state is not changed", "    let_go(heap);\n    push_orphan(heap);", "    push_orphan(heap);",
+    Mutant(REGISTRY, "leave: the state is not changed", "    mi__registry_let_go(heap);\n    push_orphan(subproc, heap);", "    push_orphan(subproc, heap);",
            "registry: leave; a free"),
-    Mutant(REGISTRY, "adopt: takes a page without a claim", "if (HINT_GET(orphan->queues[class].first) == NULL || !claim(orphan, CLAIMED)) {",
+    Mutant(REGISTRY, "collect: trims without a claim", "        if (atomic_get_relaxed(&heap->state) == HEAP_ORPHAN && claim_orphan(heap)) {",
+           "        if (atomic_get_relaxed(&heap->state) == HEAP_ORPHAN) {", "registry: orphan: a free; trim"),
+    Mutant(REGISTRY, "collect: keeps the claim", "                trim(heap);\n            }\n            mi__registry_let_go(heap);\n",
+           "                trim(heap);\n            }\n", "registry: orphan: a free; trim"),
+    Mutant(REGISTRY, "adopt: takes a page without a claim", "if (HINT_GET(orphan->queues[class].first) == NULL || !claim_orphan(orphan)) {",
            "if (HINT_GET(orphan->queues[class].first) == NULL) {", "registry: adopt a page; a free"),
-    Mutant(REGISTRY, "adopt: keeps the claim", "    let_go(orphan);\n", "", "registry: adopt a page; a free"),
-    Mutant(REGISTRY, "adopt: lets go without draining what came meanwhile", "    let_go(orphan);\n",
-           "    atomic_set_release(&orphan->state, ORPHAN);\n", "registry: two orphans; adopt; a free; a free"),
-    Mutant(REGISTRY, "make: the heap is not released", "atomic_cas_weak_release(&all_heaps", "atomic_cas_weak_relaxed(&all_heaps",
+    Mutant(REGISTRY, "adopt: keeps the claim", "    mi__registry_let_go(orphan);\n", "", "registry: adopt a page; a free"),
+    Mutant(REGISTRY, "adopt: lets go without draining what came meanwhile", "    mi__registry_let_go(orphan);\n",
+           "    atomic_set_release(&orphan->state, HEAP_ORPHAN);\n", "registry: two orphans; adopt; a free; a free"),
+    Mutant(REGISTRY, "make: the heap is not released", "atomic_cas_weak_release(&mi__registry_all", "atomic_cas_weak_relaxed(&mi__registry_all",
            "registry: a new heap; adopt; adopt"),
-    Mutant(REGISTRY, "first: the heap is not acquired", "return atomic_get_acquire(&all_heaps);", "return atomic_get_relaxed(&all_heaps);",
+    Mutant(REGISTRY, "first: the heap is not acquired", "return atomic_get_acquire(&mi__registry_all);", "return atomic_get_relaxed(&mi__registry_all);",
            "registry: a new heap; adopt; adopt"),
     Mutant(REGISTRY, "start: what it set up is not released", "atomic_set_release(&start_state", "atomic_set_relaxed(&start_state",
            "registry: the first threads: bind; bind"),
@@ -189,8 +201,8 @@ MUTANTS = [
            "        settle_drained(heap, drained);\n        page = mi__remote_unlist(drained);", "registry: orphan: two frees"),
     Mutant(HEAP, "give: a page that could not be moved", "!mi__remote_move(page, &to->owner)) {",
            "(!mi__remote_move(page, &to->owner) && page == NULL)) {", "registry: adopt a page; a free"),
-    Mutant(HEAP, "give: the page stays queued", "    dequeue(heap, page);\n    return page;\n}\n\n// Fills",
-           "    return page;\n}\n\n// Fills", "registry: adopt a page; a free"),
+    Mutant(HEAP, "give: the page stays queued", "    dequeue(heap, page);\n    return page;\n}\n\nstatic void\nadd_counts",
+           "    return page;\n}\n\nstatic void\nadd_counts", "registry: adopt a page; a free"),
 
     # ---- slices
     Mutant(SLICES, "claim: the last use is not acquired", "if (atomic_cas_weak_acquire(word, &seen, seen | (low_mask(count) << bit))) {",
@@ -230,7 +242,7 @@ MUTANTS = [
            "        if (zero) {\n            atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);\n            mi__slices_count_clean(mask);\n        }\n        release_bits(&region->chunks[chunk].used, mask);\n",
            "        release_bits(&region->chunks[chunk].used, mask);\n        if (zero) {\n            atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);\n        }\n",
            "slices: purged at once: release; release; claim"),
-    Mutant(SWEEP, "purge: a run that another took a part of is not tried again", "    *left = *left || bytes < (size_t)__builtin_popcountll(bits) << SLICE_SHIFT;\n", "",
+    Mutant(SWEEP, "purge: a run that another took a part of is not tried again", "    *left = *left || (free_and_dirty(region, chunk, unit, false) & bits) != 0;\n", "",
            "slices: poll; claim"),
     Mutant(SLICES, "commit: the slice stays clean",
            "        *zero = *zero && is_zero;\n        (void)soil_range(region, at, next - at);\n", "        *zero = *zero && is_zero;\n",
@@ -243,19 +255,99 @@ MUTANTS = [
            "        bytes = mi__slices_purge(false, &left);\n        step = left;\n",
            "        bytes = mi__slices_purge(false, &left);\n        step = left;\n        atomic_set_relaxed(&deadline_ms, 0);\n",
            "slices: poll; release of the only"),
-    Mutant(PURGE, "poll: no fence", "    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__purge_schedule\n", "",
+    Mutant(PURGE, "poll: no fence",
+           "    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in mi__purge_schedule\n    size_t bytes = 0;\n", "    size_t bytes = 0;\n",
            "slices: poll; release of the only"),
     Mutant(PURGE, "helper: ends without a second look", "} while (atomic_get_relaxed(&deadline_ms) != 0 && become_helper());",
            "} while (false);", "slices: helper; release"),
     Mutant(PURGE, "helper: no fence before the second look",
            "        atomic_store_explicit(&helper, NONE, memory_order_seq_cst);\n        atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in set_deadline\n",
            "        atomic_store_explicit(&helper, NONE, memory_order_release);\n", "slices: helper; release"),
+    Mutant(PURGE, "rest: does not look for a deadline", "    while (atomic_get_relaxed(&deadline_ms) == 0 && atomic_get_relaxed(&helper)",
+           "    while (atomic_get_relaxed(&helper)", "slices: helper that rests; release"),
+    Mutant(PURGE, "rest: no fence before the look",
+           "    atomic_store_explicit(&helper, RESTS, memory_order_seq_cst);\n    atomic_thread_fence(memory_order_seq_cst); // pairs with the fence in set_deadline\n",
+           "    atomic_store_explicit(&helper, RESTS, memory_order_release);\n", "slices: helper that rests; release"),
+    Mutant(PURGE, "deadline: does not wake who rests", "        mi__os_wake(&helper);\n", "", "slices: helper that rests; release"),
+    Mutant(PURGE, "two purge at a time", "return !atomic_get_relaxed(&purging) && !atomic_exchange_acquire(&purging, true);", "return true;",
+           "slices: poll; poll; release"),
+    Mutant(PURGE, "stop: what was purged is not released", "    atomic_set_release(&purging, false);", "    atomic_set_relaxed(&purging, false);",
+           "slices: poll; poll; release"),
+    Mutant(PURGE, "two helpers", "    return atomic_cas_strong_acquire(&helper, &none, RUNS);",
+           "    return atomic_get_acquire(&helper) == none && (atomic_set_relaxed(&helper, RUNS), true);",
+           "slices: release; release; a helper is started"),
     Mutant(PURGE, "deadline: nobody looks for a helper",
            "        atomic_set_release(&mi__purge_wanted, true);\n", "", "slices: helper; release"),
     Mutant(PURGE, "helper: the deadline is not acquired", "if (!atomic_exchange_acquire(&mi__purge_wanted, false)) {",
-           "if (!atomic_exchange_explicit(&mi__purge_wanted, false, memory_order_relaxed)) {", "slices: release; release; a helper is started"),
+           "if (!atomic_exchange_explicit(&mi__purge_wanted, false, memory_order_relaxed)) {", "slices: release; another starts a helper"),
     Mutant(PURGE, "schedule: no fence", "    atomic_thread_fence(memory_order_seq_cst);\n    if (atomic_get", "    if (atomic_get",
            "slices: poll; release of the only"),
+
+    # ---- heaps that end
+    Mutant(HEAPS, "destroy: wipes what its thread tidies up", "        } else if (mi__registry_claim(at, state, HEAP_CLAIMED)) {",
+           "        } else if (atomic_set_relaxed(&at->state, HEAP_CLAIMED), true) {", "siblings: destroy; drain"),
+    Mutant(HEAPS, "destroy: passes over what is claimed", "        if (state == HEAP_CLAIMED) {\n            mi__os_yield();\n",
+           "        if (state == HEAP_CLAIMED) {\n            return false;\n", "siblings: destroy; drain"),
+    Mutant(SIBLINGS, "tidy: without a claim", "    if (!mi__registry_claim(sibling, HEAP_LIVE, HEAP_CLAIMED) &&", "    if (false &&",
+           "siblings: destroy; drain"),
+    Mutant(SIBLINGS, "leave: lets go without a claim", "                   mi__registry_claim(sibling, HEAP_LIVE, HEAP_CLAIMED)) {",
+           "                   true) {", "siblings: destroy; leave"),
+    Mutant(REGISTRY, "unclaim: what the claimer did is not released", "    atomic_set_release(&heap->state, to);",
+           "    atomic_set_relaxed(&heap->state, to);", "siblings: destroy; drain"),
+    Mutant(HEAPS, "delete: merges what is its thread's", "        atomic_set_relaxed(&at->heap, main);\n    }\n    mi__siblings_absorb",
+           "        (void)mi__thread_heap_merge(at, mi__thread_heap->main);\n    }\n    mi__siblings_absorb", "siblings: delete; a free by the owner"),
+    Mutant(HEAPS, "delete: takes the singletons without the lock", "hand_over_singletons(heap_t *heap, heap_t *to)\n{\n    spin_lock(&heap->lock);\n",
+           "hand_over_singletons(heap_t *heap, heap_t *to)\n{\n", "siblings: delete; a free of the singleton"),
+    Mutant(HEAPS, "delete: a singleton without a holder before it is listed again",
+           "            take_off(heap, page);\n            mi__heap_list_singleton", "            unlink_singleton(heap, page);\n            mi__heap_list_singleton",
+           "siblings: delete in a subprocess; free the singleton"),
+    Mutant(HEAPS, "unlist: does not look again under the lock", "        if (atomic_get_relaxed(&page->holder) == heap) {", "        if (true) {",
+           "siblings: delete; a free of the first singleton"),
+    Mutant(HEAPS, "unlist: without the lock", "        spin_lock(&heap->lock);\n        if (", "        if (",
+           "siblings: delete; a free of the singleton"),
+    Mutant(HEAPS, "unlist: looks once, while the holder changes",
+           "    for (heap_t *heap; (heap = (heap_t *)atomic_get_acquire(&page->holder)) != NULL;) {",
+           "    for (heap_t *heap = (heap_t *)atomic_get_acquire(&page->holder), *one = heap; one != NULL; one = NULL) {",
+           "siblings: delete in a subprocess; free the singleton"),
+    Mutant(HEAPS, "unlink: we are done with the page, which is not released", "    atomic_set_release(&page->holder, NULL);",
+           "    atomic_set_relaxed(&page->holder, NULL);", "siblings: delete; a free of the singleton"),
+    Mutant(HEAPS, "unlist: that they are done with the page is not acquired",
+           "(heap_t *)atomic_get_acquire(&page->holder)) != NULL", "(heap_t *)atomic_get_relaxed(&page->holder)) != NULL",
+           "siblings: delete; a free of the singleton"),
+    Mutant(SPIN, "lock: what the last holder did is not acquired", "while (atomic_exchange_acquire(&lock->holder, mi__os_thread_self()) != 0) {",
+           "while (atomic_exchange_explicit(&lock->holder, mi__os_thread_self(), memory_order_relaxed) != 0) {", "samples: free; free"),
+    Mutant(SPIN, "unlock: what we did is not released", "    atomic_set_release(&lock->holder, 0);", "    atomic_set_relaxed(&lock->holder, 0);",
+           "samples: free; free"),
+    Mutant(SPIN, "lock: in two steps", "while (atomic_exchange_acquire(&lock->holder, mi__os_thread_self()) != 0) {",
+           "while (atomic_get_acquire(&lock->holder) != 0 || (atomic_set_relaxed(&lock->holder, mi__os_thread_self()), false)) {",
+           "samples: free; free"),
+
+    # ---- samples and the profile
+    # A record names a block that is another's by now only while its own sample is freed; and it is of another heap
+    # then, for nobody frees what is destroyed.
+    Mutant(SAMPLES, "end of a heap: takes what is another sample by now", "    bool is_its = at != NULL && *at == sample;\n",
+           "    bool is_its = at != NULL && *at != NULL;\n", ""),
+    Mutant(SAMPLES, "end of a heap: without the lock",
+           "take_if_of(sample_t *sample, const heap_t *heap)\n{\n    lock_table();\n",
+           "take_if_of(sample_t *sample, const heap_t *heap)\n{\n    locked = true;\n", "samples: destroy; free, make"),
+    Mutant(SAMPLES, "drop: without the lock", "    atomic_set_relaxed(&sample->stands_for, NULL);\n    lock_table();\n",
+           "    atomic_set_relaxed(&sample->stands_for, NULL);\n    locked = true;\n", "samples: free; free"),
+    Mutant(SAMPLES, "record: the fields are not released", "    } while (!atomic_cas_weak_release(&mi__samples_all, &first, sample));",
+           "    } while (!atomic_cas_weak_relaxed(&mi__samples_all, &first, sample));", "samples: make; walk"),
+    Mutant(SAMPLES, "walk: the records are not acquired", "    return atomic_get_acquire(&mi__samples_all);",
+           "    return atomic_get_relaxed(&mi__samples_all);", "samples: make; walk"),
+    Mutant(SAMPLE, "set: what the profile is is not released", "        atomic_set_release(&profile, to);", "        atomic_set_relaxed(&profile, to);",
+           "samples: a profile is set; make"),
+    Mutant(SAMPLE, "get: what the profile is is not acquired", "#define get_profile() atomic_get_acquire(&profile)",
+           "#define get_profile() atomic_get_relaxed(&profile)", "samples: a profile is set; make"),
+    Mutant(PROFILE, "start: while another starts or stops it", "    wait_for_dumps();\n    if (!atomic_get_relaxed(&active)) {",
+           "    if (!atomic_get_relaxed(&active)) {", "samples: start; stop"),
+    Mutant(PROFILE, "stop: while another starts it", "    wait_for_dumps();\n    mi__sample_set_profile(NULL, 0);",
+           "    mi__sample_set_profile(NULL, 0);", "samples: start; stop"),
+    Mutant(PROFILE, "wait: what was left is not acquired", "    while (atomic_exchange_acquire(&dumping, true)) {\n        while",
+           "    while (atomic_exchange_explicit(&dumping, true, memory_order_relaxed)) {\n        while", "samples: start; start; stop"),
+    Mutant(PROFILE, "end: what is left is not released", "    atomic_set_release(&dumping, false);", "    atomic_set_relaxed(&dumping, false);",
+           "samples: start; start; stop"),
 
     # ---- the list of regions
     Mutant(LOOKUP, "link: the region is not released", "atomic_cas_weak_release(", "atomic_cas_weak_relaxed(", "lookup: add; find; find"),
@@ -285,7 +377,7 @@ class Failure(Exception):
 
 
 def compile_c(cc, source, output, options):
-    made = subprocess.run([cc, *COMMON, *options, "-c", source, "-o", output], capture_output=True, text=True)
+    made = subprocess.run([cc, *options, *COMMON, "-c", source, "-o", output], capture_output=True, text=True)
     if made.returncode != 0:
         raise Failure(f"{source} does not compile:\n{made.stderr}")
     return output
@@ -302,7 +394,8 @@ class Programs:
     def __init__(self, cc, core, scratch, pool):
         self.cc, self.scratch = cc, scratch
         self.explorer = pool.map(lambda name: self.compile(os.path.join(HERE, name), name, ["-O2"]), EXPLORER)
-        self.tests = ["remote", "registry", "slices", "lookup"]
+        self.tests = sorted(name[len("test_"):-len(".c")] for name in os.listdir(HERE)
+                            if name.startswith("test_") and name.endswith(".c"))
         wanted = [(test, path) for test in self.tests for path in [None, *sources_of(test)]]
         made = pool.starmap(self.compile_part, wanted)
         self.objects = {test: {} for test in self.tests}
@@ -313,9 +406,9 @@ class Programs:
     def compile(self, source, name, options):
         return compile_c(self.cc, source, os.path.join(self.scratch, name.replace("/", "-") + ".o"), options)
 
-    def compile_part(self, test, path):
+    def compile_part(self, test, path, name="", options=()):
         source = os.path.join(ROOT, "src", path) if path else os.path.join(HERE, f"test_{test}.c")
-        return self.compile(source, f"{test}-{path}", ["-O1", *WATCHED])
+        return self.compile(source, f"{name}{test}-{path}", ["-O1", *WATCHED, *options])
 
     def compile_core(self, pool):
         layers = ["base", "os", "arena", "page", "heap", "alloc"]
@@ -336,15 +429,17 @@ class Programs:
         return program
 
     def mutated(self, mutant, number, test):
-        with open(os.path.join(ROOT, "src", mutant.path), encoding="utf-8") as file:
-            text = file.read()
-        if text.count(mutant.old) != 1:
-            raise Failure(f"{mutant.path}: {mutant.what}: the text to change occurs {text.count(mutant.old)} times, not once")
-        source = os.path.join(self.scratch, f"mutant-{number}.c")
+        # A folder that is searched before src/: the same for a header, which all sources of the test may include.
+        overlay = os.path.join(self.scratch, f"mutant-{number}")
+        source = os.path.join(overlay, mutant.path)
+        os.makedirs(os.path.dirname(source), exist_ok=True)
         with open(source, "w", encoding="utf-8") as file:
-            file.write(text.replace(mutant.old, mutant.new))
-        output = self.compile(source, f"mutant-{number}-{test}", ["-O1", *WATCHED])
-        return self.link(test, f"mutant-{number}-{test}-program", {mutant.path: output})
+            file.write(mutated_text(mutant))
+        if mutant.path.endswith(".h"):
+            changed = {path: self.compile_part(test, path, f"mutant-{number}-", [f"-I{overlay}"]) for path in self.objects[test]}
+        else:
+            changed = {mutant.path: self.compile(source, f"mutant-{number}-{test}", ["-O1", *WATCHED])}
+        return self.link(test, f"mutant-{number}-{test}-program", changed)
 
 
 def run(program, *args):
@@ -374,6 +469,26 @@ def judge(programs, number, mutant):
         return False, str(failure)
 
 
+def mutated_text(mutant):
+    with open(os.path.join(ROOT, "src", mutant.path), encoding="utf-8") as file:
+        text = file.read()
+    if text.count(mutant.old) != 1:
+        raise Failure(f"{mutant.path}: {mutant.what}: the text to change occurs {text.count(mutant.old)} times, not once")
+    return text.replace(mutant.old, mutant.new)
+
+
+def check_texts(mutants):
+    wrong = 0
+    for mutant in mutants:
+        try:
+            mutated_text(mutant)
+        except Failure as failure:
+            wrong += 1
+            print(failure)
+    print(f"{len(mutants) - wrong} passed, {wrong} failed")
+    return wrong != 0
+
+
 def self_check(programs):
     wrong = 0
     for name in SELF_CHECKS:
@@ -392,12 +507,15 @@ def main():
     parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
     parser.add_argument("--core")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
+    parser.add_argument("--texts", action="store_true", help="only check that what they change is in the sources, once")
     parser.add_argument("--only", default="", help="mutants of which the file or the description contains this")
     args = parser.parse_args()
     mutants = [mutant for mutant in MUTANTS if args.only in f"{mutant.path}: {mutant.what}"]
+    if args.texts:
+        return check_texts(mutants)
     with tempfile.TemporaryDirectory() as scratch, multiprocessing.pool.ThreadPool(args.jobs) as pool:
         programs = Programs(args.cc, args.core, scratch, pool)
-        wrong = self_check(programs)
+        wrong = 0 if args.only else self_check(programs)
         judged = pool.starmap(judge, [(programs, number, mutant) for number, mutant in enumerate(mutants)])
     for mutant, (right, text) in zip(mutants, judged):
         print(f"{'ok  ' if right else 'FAIL'}  {mutant.path}: {mutant.what}: {text}")
@@ -405,7 +523,7 @@ def main():
     others = [right for mutant, (right, _) in zip(mutants, judged) if not mutant.scenario]
     print(f"{sum(killers)} of {len(killers)} mutants killed; {sum(others)} of {len(others)} other changes make no difference")
     wrong += len(judged) - sum(killers) - sum(others)
-    print(f"{len(judged) + len(SELF_CHECKS) - wrong} passed, {wrong} failed")
+    print(f"{len(judged) + (0 if args.only else len(SELF_CHECKS)) - wrong} passed, {wrong} failed")
     return wrong != 0
 
 

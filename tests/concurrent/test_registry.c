@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // test_registry.c — threads that come and go while others free their blocks: every interleaving of
 // bind, leave, tell, adopt and claim.
-// sources: base/config.c base/hooks.c page/page.c page/remote.c heap/thread_heap.c heap/registry.c
-// sources: heap/held.c heap/heap.c heap/siblings.c alloc/alloc.c alloc/free.c
+// sources: base/config.c base/hooks.c page/page.c page/remote.c page/trim.c heap/thread_heap.c
+// sources: heap/registry.c heap/held.c heap/heap.c heap/siblings.c alloc/alloc.c alloc/free.c
 //
 // All of the library above the arena is real; the arena is that of fake_arena.h. Blocks are 4 KiB, so
 // that a page has few of them. Threads without a heap free, too: as a thread does whose heap is
@@ -170,6 +170,13 @@ static void
 collect_orphans(void)
 {
     mi__registry_collect(NULL);
+}
+
+// What is free inside of the pages of heaps that nobody has goes back.
+static void
+trim_orphans(void)
+{
+    mi__registry_collect(mi__thread_heap_trim);
 }
 
 // Takes two heaps and gives them back in the other order: the first is the top of the stack again,
@@ -440,6 +447,20 @@ static const scenario_t scenarios[] = {
     {"orphan: a free; bind, allocate", orphan_has_two, {free_0, bind_allocate_5}, check, 0, 0},
     {"orphan: a free; collect; bind", orphan_has_two, {free_0, collect_orphans, bind}, check, 0, 0},
     {"orphan: a free; bind; bind", orphan_has_two, {free_0, bind, bind}, check, 0, 0},
+    {"orphan: a free; trim", orphan_has_three, {free_0, trim_orphans}, check, 0, 0},
+    {"orphan: two frees; trim", orphan_has_three, {free_0, trim_orphans, free_1}, check, 3, 5},
+    {"orphan: a free; trim; bind, allocate",
+     orphan_has_three,
+     {free_0, trim_orphans, bind_allocate_5},
+     check,
+     3,
+     5},
+    {"adopt a page; trim; a free",
+     orphan_has_two_first_is_bound,
+     {allocate_5, free_0, trim_orphans},
+     check,
+     3,
+     4},
     {"adopt a page; a free", orphan_has_two_first_is_bound, {allocate_5, free_0}, check, 0, 0},
     {"adopt a page; the last two frees", orphan_has_two_first_is_bound, {allocate_5, free_0_1}, check, 4, 0},
     {"adopt a page; two frees", orphan_has_two_first_is_bound, {allocate_5, free_0, free_1}, check, 3, 4},

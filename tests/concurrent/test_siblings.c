@@ -12,6 +12,7 @@ enum { BLOCKS = 5, LARGE_SIZE = BLOCK_MAX + 1 };
 
 static uintptr_t *blocks[BLOCKS];
 static heap_t *shared;
+static subproc_t *subproc;
 static bool destroyed;
 static bool deleted;
 
@@ -195,7 +196,8 @@ with_singleton_in_subprocess(void)
     fake_arena_init();
     mi__conf.held_bytes = 0;
     explore_as(0, bind);
-    shared = mi__heap_new(mi__subproc_new(), NULL);
+    subproc = mi__subproc_new();
+    shared = mi__heap_new(subproc, NULL);
     explore_as(0, allocate_2);
 }
 
@@ -275,6 +277,8 @@ check(void)
     for (unsigned i = 0; i < atomic_get_relaxed(&slices_claimed); i++) {
         check_page(i);
     }
+    explore_expect(subproc == NULL || (subproc->main.singletons == NULL) == (blocks[2] == NULL),
+                   "a subprocess lists what is out");
     // The place of the ended heap serves a new one.
     if (destroyed || deleted) {
         explore_as(0, bind_if_none);

@@ -18,7 +18,7 @@ enum { CHUNKS = 2, SLICES = CHUNKS * CHUNK_SLICES, RUNS = 4, DELAY_MS = 100 };
 
 static region_t *region;
 static int64_t clock_ms = 1000;
-static __thread void *slept_ms; // a number: coroutines have pointers of their own
+static __thread int64_t slept_ms;
 
 typedef struct run_t {
     char *start;
@@ -92,14 +92,14 @@ mi__os_purge(void *start, size_t size)
 int64_t
 mi__os_clock_ms(void)
 {
-    return clock_ms + (int64_t)(intptr_t)slept_ms;
+    return clock_ms + slept_ms;
 }
 
 // Only for the thread that sleeps: the time is nobody's message to others.
 void
 mi__os_sleep_ms(int64_t ms)
 {
-    slept_ms = (char *)slept_ms + ms;
+    slept_ms += ms;
 }
 
 // As the system does it: who changes the word and does not wake finds the sleeper asleep for ever.
@@ -327,6 +327,12 @@ static void
 release_tend_1(void)
 {
     release_and_tend(1);
+}
+
+static void
+tend(void)
+{
+    (void)mi__purge_tend();
 }
 
 // ---- before and after -------------------------------------------------------------------------------------
@@ -602,7 +608,6 @@ static void
 two_held_helper_starts(void)
 {
     helper_body = NULL;
-    explore_private(&slept_ms);
     set_up(3);
     claim(0, 1);
     claim(1, 1);
@@ -616,7 +621,6 @@ static void
 much_held_helper_starts(void)
 {
     helper_body = NULL;
-    explore_private(&slept_ms);
     set_up(64);
     claim(0, 64);
     claim(1, 1);
@@ -628,7 +632,6 @@ static void
 two_held_no_helper(void)
 {
     helper_body = NULL;
-    explore_private(&slept_ms);
     set_up(2);
     claim(0, 1);
     claim(1, 1);
@@ -763,6 +766,7 @@ static const scenario_t scenarios[] = {
      check_helper,
      0,
      0},
+    {"release; another starts a helper", two_held_no_helper, {release_tend_0, tend}, check_helper, 0, 0},
     {"purge, claim, release, purge", two_dirty, {poll_claim_release_poll}, check_young, 0, 0},
 };
 

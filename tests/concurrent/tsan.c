@@ -135,6 +135,14 @@ void __tsan_func_entry(void *pc);
 void __tsan_func_exit(void);
 void __tsan_read_range(void *p, size_t size);
 void __tsan_write_range(void *p, size_t size);
+// Orders a thread and its signal handlers, of which there are none here.
+void __tsan_atomic_signal_fence(int order);
+void
+__tsan_atomic_signal_fence(int order)
+{
+    (void)order;
+}
+
 void __tsan_atomic_thread_fence(int order);
 
 void
