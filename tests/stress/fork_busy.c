@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // fork_busy.c — fork from a process whose other threads are inside the allocator all the time.
 // timeout: 600
+// long: 5000
 //
 //   fork_busy [forks]
 //
 // The main thread and a second one fork in turn. Every child uses blocks that its parent allocated,
 // allocates and frees several sizes, starts a thread that does so too, and sometimes forks itself.
-// A child that has not ended after 20 seconds is killed by its own alarm, which the parent reports
+// A child that has not ended after a minute is killed by its own alarm, which the parent reports
 // with the step at which it hung.
 #include "harness.h"
 
@@ -15,7 +16,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-enum { BUSY = 4, PATIENCE_SECONDS = 20, KEPT = 64, NESTED_EVERY = 16 };
+enum { BUSY = 6, PATIENCE_SECONDS = 60, KEPT = 64, NESTED_EVERY = 16 };
 
 static atomic_bool stop;
 static _Atomic(void *) traded[256];
@@ -48,8 +49,7 @@ run_short(void *arg)
     return NULL;
 }
 
-// Four ways to hold the allocator's locks: all sizes, short threads, trades between threads,
-// returning memory.
+// All sizes, short threads, trades between threads, returning memory.
 static void *
 run_busy(void *arg)
 {

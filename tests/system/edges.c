@@ -307,6 +307,42 @@ many_threads(int count)
     return 0;
 }
 
+static void *
+allocate_once(void *arg)
+{
+    pthread_barrier_wait(&barrier);
+    char *p = get(64);
+    EXPECT(p != NULL, "no memory for a thread");
+    pthread_barrier_wait(&barrier);
+    pthread_barrier_wait(&barrier);
+    give(p);
+    return arg;
+}
+
+// What a thread that has allocated once, and lives on, costs beside its stack.
+static int
+threads_once(int count)
+{
+    pthread_t *threads = calloc((size_t)count, sizeof *threads);
+    pthread_barrier_init(&barrier, NULL, (unsigned)count + 1);
+    for (int i = 0; i < count; i++) {
+        EXPECT(pthread_create(&threads[i], NULL, allocate_once, NULL) == 0, "thread %d", i);
+    }
+    // The stacks are touched when all have come to the first wait.
+    pthread_barrier_wait(&barrier);
+    long before = locked_kib();
+    pthread_barrier_wait(&barrier);
+    long each = (locked_kib() - before) * 1024 / count;
+    pthread_barrier_wait(&barrier);
+    for (int i = 0; i < count; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    free(threads);
+    printf("%d threads that allocated once: %ld bytes each\n", count, each);
+    EXPECT(each <= 12 * 1024, "%ld bytes for each thread", each);
+    return 0;
+}
+
 static int
 small_stacks(void)
 {
@@ -462,7 +498,7 @@ fork_in_handler(int number)
     (void)number;
     pid_t child = fork();
     if (child == 0) {
-        alarm(20);
+        alarm(60);
         _exit(0);
     }
     int status = 1;
@@ -530,7 +566,7 @@ stdio_forks(int wanted)
     for (int i = 0; i < wanted; i++) {
         pid_t child = fork();
         if (child == 0) {
-            alarm(20);
+            alarm(60);
             fprintf(file, "from a child\n");
             fflush(NULL);
             free(malloc(100));
@@ -601,6 +637,7 @@ main(int argc, char **argv)
            : strcmp(mode, "without") == 0    ? forbidden(argv[2])
            : strcmp(mode, "locked") == 0     ? locked()
            : strcmp(mode, "threads") == 0    ? many_threads(number)
+           : strcmp(mode, "once") == 0       ? threads_once(number)
            : strcmp(mode, "stacks") == 0     ? small_stacks()
            : strcmp(mode, "cancelled") == 0  ? cancelled()
            : strcmp(mode, "main-ends") == 0  ? main_ends_first()

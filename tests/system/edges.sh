@@ -31,6 +31,7 @@ for call in madvise mremap mprotect mincore mmap; do
     done
 done
 edge threads 10000
+MIMALLOC_GUARDED_SAMPLE_RATE=0 edge once 2000
 edge stacks
 edge cancelled
 edge main-ends
