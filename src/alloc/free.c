@@ -98,6 +98,15 @@ free_block(page_t *page, void *p, uintptr_t word)
     }
 }
 
+// What the straight path leaves: a block of another thread, or no block.
+MI_NOINLINE static void
+free_doubtful(page_t *page, void *p, uintptr_t word)
+{
+    if (may_be_block(page, p, word, "free")) {
+        free_plain(page_thread_heap(word), page, p);
+    }
+}
+
 MI_NOINLINE static void
 free_flagged(page_t *page, void *p, uintptr_t word)
 {
@@ -116,9 +125,7 @@ void
 mi__free_other(void *p, page_t *page, uintptr_t word)
 {
     if ((word & OWNER_FLAGS) == 0 && word != 0) {
-        if (may_be_block(page, p, word, "free")) {
-            free_plain(page_thread_heap(word), page, p);
-        }
+        free_doubtful(page, p, word);
     } else if (unlikely((word & OWNER_SECURE) != 0)) {
         mi__secure_free(page, p, word);
     } else if (!free_kept(page, p, word)) {
