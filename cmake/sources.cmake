@@ -108,6 +108,7 @@ set(MI_SOURCES_TOOL
   tool/profile_source.c
   tool/profile_verb.c
   tool/run.c
+  tool/rust_names.c
   tool/server_run.c
   tool/site_reader.c
   tool/stacks.c

@@ -145,11 +145,7 @@ verb_explain(int argc, char **argv)
     if (as_json) {
         json_end(&json, ']');
     }
-    if (symbols_changed_files(symbols) > 0) {
-        fprintf(stderr,
-                "mimalloc: %u of its programs or libraries are other ones by now: no names of these\n",
-                symbols_changed_files(symbols));
-    }
+    symbols_tell_changed(symbols);
     bool failed = ferror(from) != 0;
     if (from != stdin) {
         fclose(from);

@@ -231,5 +231,6 @@ map_page(model_t *model, FILE *to)
         free(map.sites.names[i]);
     }
     free(map.sites.names);
+    symbols_tell_changed(symbols);
     symbols_free(symbols);
 }

@@ -388,11 +388,7 @@ pprof_read(const char *path)
     reader.stacks->taken_ns = (int64_t)reader.numbers[PROFILE_TIME];
     reader.stacks->duration_ns = (int64_t)reader.numbers[PROFILE_DURATION];
     reader.stacks->period = (int64_t)reader.numbers[PROFILE_PERIOD];
-    if (symbols_changed_files(reader.symbols) > 0) {
-        fprintf(stderr,
-                "mimalloc: %s: %u of its programs or libraries are other ones by now: no names of these\n",
-                path, symbols_changed_files(reader.symbols));
-    }
+    symbols_tell_changed(reader.symbols);
     symbols_free(reader.symbols);
     for (size_t i = 0; i < reader.lists[PROFILE_STRING].count; i++) {
         free(reader.strings[i]);

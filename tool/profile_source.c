@@ -110,6 +110,7 @@ profile_of_process(const char *name, double seconds)
                     "MIMALLOC_PROFILE_RATE");
     }
     sites_free_sums(since);
+    symbols_tell_changed(symbols);
     symbols_free(symbols);
     model_free(model);
     target_close(target);
@@ -144,6 +145,7 @@ profile_of_core(const char *name)
         fail(EXIT_FAILED,
              "%s has no profile: nothing was sampled in that process; run it with MIMALLOC_PROFILE", name);
     }
+    symbols_tell_changed(symbols);
     symbols_free(symbols);
     target_close(target);
     return stacks;

@@ -194,10 +194,25 @@ stacks_total(const stacks_t *stacks, unsigned type)
     return total;
 }
 
+// Whose function it is stands before its arguments; in C++ also behind the type that it returns.
 bool
 stacks_is_library(const char *function)
 {
-    return strstr(function, "std::") != NULL || strstr(function, "__gnu_cxx") != NULL;
+    static const char *const parts[] = {"std::", "__gnu_cxx::"};
+    static const char *const rust[] = {"alloc::", "core::", "hashbrown::"};
+    const char *name = function + strspn(function, "<");
+    size_t length = strcspn(name, "(<");
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (memmem(name, length, parts[i], strlen(parts[i])) != NULL) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof rust / sizeof rust[0]; i++) {
+        if (strncmp(name, rust[i], strlen(rust[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const frame_t *

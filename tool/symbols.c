@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rust_names.h"
 #include "text.h"
 
 // Of the C++ runtime.
@@ -60,14 +61,23 @@ symbols_free(symbols_t *symbols)
     free(symbols);
 }
 
-unsigned
-symbols_changed_files(const symbols_t *symbols)
+void
+symbols_tell_changed(const symbols_t *symbols)
 {
+    const char *first = NULL;
     unsigned count = 0;
     for (size_t i = 0; i < symbols->file_count; i++) {
+        first = first == NULL && symbols->files[i].changed ? symbols->files[i].path : first;
         count += symbols->files[i].changed;
     }
-    return count;
+    const char *root = first != NULL && strncmp(first, "/proc/", 6) == 0 ? strstr(first, "/root/") : NULL;
+    first = root != NULL ? root + strlen("/root") : first;
+    if (count == 1) {
+        fprintf(stderr, "mimalloc: %s is another file by now: no names of it\n", first);
+    } else if (count > 1) {
+        fprintf(stderr, "mimalloc: %s and %u more are other files by now: no names of these\n", first,
+                count - 1);
+    }
 }
 
 // ---- files
@@ -173,28 +183,51 @@ symbols_add(symbols_t *symbols, const char *path, const char *build_id, uint64_t
     symbols->ranges[symbols->range_count++] = (range_t){start, end, offset, file};
 }
 
+// Where the file of a mapping can be read: the process may see another tree of files, and its program or a
+// library may have been replaced.
+static char *
+path_of(const target_t *target, const target_file_t *file, const char *program)
+{
+    static const char deleted[] = " (deleted)";
+    size_t length = strlen(file->path);
+    size_t end = strlen(deleted);
+    bool is_deleted = length > end && strcmp(file->path + length - end, deleted) == 0;
+    length -= is_deleted ? end : 0;
+    char *path = target->pid == 0                   ? NULL
+                 : strcmp(file->path, program) == 0 ? format_new("/proc/%d/exe", (int)target->pid)
+                 : is_deleted ? format_new("/proc/%d/map_files/%llx-%llx", (int)target->pid,
+                                           (unsigned long long)file->start, (unsigned long long)file->end)
+                              : format_new("/proc/%d/root%s", (int)target->pid, file->path);
+    if (path == NULL || access(path, R_OK) != 0) {
+        free(path);
+        path = strndup(file->path, length);
+    }
+    return path;
+}
+
 void
 symbols_add_target(symbols_t *symbols, const target_t *target)
 {
-    char program[64];
-    char seen[4096];
-    snprintf(program, sizeof program, "/proc/%d/exe", (int)target->pid);
-    ssize_t length = target->pid == 0 ? 0 : readlink(program, seen, sizeof seen - 1);
-    seen[length < 0 ? 0 : length] = 0;
+    char link[64];
+    char program[4096];
+    char *build_id = NULL;
+    const char *whose = "";
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)target->pid);
+    ssize_t length = target->pid == 0 ? 0 : readlink(link, program, sizeof program - 1);
+    program[length < 0 ? 0 : length] = 0;
+    // Of each file the first mapping comes first.
     for (size_t i = 0; i < target->file_count; i++) {
         const target_file_t *file = &target->files[i];
-        // The process may see another tree of files, and its program may have been replaced.
-        char *path = target->pid == 0 ? strdup(file->path)
-                     : strcmp(file->path, seen) == 0
-                         ? strdup(program)
-                         : format_new("/proc/%d/root%s", (int)target->pid, file->path);
-        if (target->pid != 0 && access(path, R_OK) != 0) {
-            free(path);
-            path = strdup(file->path);
+        if (strcmp(file->path, whose) != 0) {
+            free(build_id);
+            build_id = file->offset == 0 ? target_build_id(target, file->start) : NULL;
+            whose = file->path;
         }
-        symbols_add(symbols, path, NULL, file->start, file->end, file->offset);
+        char *path = path_of(target, file, program);
+        symbols_add(symbols, path, build_id, file->start, file->end, file->offset);
         free(path);
     }
+    free(build_id);
 }
 
 // ---- names
@@ -211,24 +244,20 @@ replace(char *text, const char *from, const char *to)
     }
 }
 
-// For people: strings by their usual name, and of Rust's older names the hash at the end goes.
+// For people: strings by their usual name.
 static char *
 demangle(const char *name)
 {
     int status;
     char *plain = strncmp(name, "_Z", 2) == 0 ? __cxa_demangle(name, NULL, NULL, &status) : NULL;
     if (plain == NULL) {
-        return strdup(name);
+        char *rust = rust_demangle(name);
+        return rust != NULL ? rust : strdup(name);
     }
     replace(plain, "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >",
             "std::string");
     replace(plain, "(anonymous namespace)::", "");
-    enum { HASH = 19 };
-    size_t length = strlen(plain);
-    if (length > HASH && strncmp(plain + length - HASH, "::h", 3) == 0 &&
-        strspn(plain + length - HASH + 3, "0123456789abcdef") == HASH - 3) {
-        plain[length - HASH] = 0;
-    }
+    rust_unescape(plain);
     return plain;
 }
 

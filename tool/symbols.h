@@ -39,7 +39,7 @@ void symbols_at(symbols_t *symbols, uint64_t address, symbols_each_t *each, void
 bool symbols_in_file(symbols_t *symbols, const char *path, const char *build_id, uint64_t distance,
                      symbols_each_t *each, void *arg);
 
-// Files whose symbols were not used since they are other ones by now.
-unsigned symbols_changed_files(const symbols_t *symbols);
+// Says in one line whose symbols were not used since they are other files by now.
+void symbols_tell_changed(const symbols_t *symbols);
 
 #endif

@@ -66,7 +66,7 @@ open_process(target_t *target)
                                                    .begins_file = is_file && offset == 0,
                                                    .is_data = is_file || rights[1] == 'w'});
             const char *name = strchr(line, '/');
-            if (name != NULL && rights[2] == 'x') {
+            if (name != NULL && (rights[2] == 'x' || offset == 0)) {
                 line[strcspn(line, "\n")] = 0;
                 add_file(target, from, to, offset, name);
             }
@@ -299,36 +299,43 @@ target_is_alive(const target_t *target)
 
 // ---- the descriptor
 
-// In the notes at `start`; 0 when it is not there.
-static uint64_t
-find_in_notes(const target_t *target, uint64_t start, size_t bytes)
+typedef struct note_t {
+    const char *owner; // with its NUL
+    uint32_t type;
+    uint64_t address; // of its contents, when found
+    uint32_t bytes;
+} note_t;
+
+static bool
+find_in_notes(const target_t *target, uint64_t start, size_t bytes, note_t *wanted)
 {
     char notes[NOTES_MAX];
     if (bytes > sizeof notes || !target_read(target, start, notes, bytes)) {
-        return 0;
+        return false;
     }
     size_t at = 0;
     while (at + sizeof(Elf64_Nhdr) <= bytes) {
         Elf64_Nhdr note;
         memcpy(&note, notes + at, sizeof note);
         at += sizeof note;
-        size_t contents = at + (note.n_namesz + 3) / 4 * 4;
-        if (contents + note.n_descsz > bytes || contents < at) {
-            return 0;
+        size_t contents = at + ((size_t)note.n_namesz + 3) / 4 * 4;
+        if (contents + note.n_descsz > bytes) {
+            return false;
         }
-        if (note.n_type == MI_DESCRIPTOR_NOTE_TYPE && note.n_namesz == sizeof MI_DESCRIPTOR_NOTE &&
-            note.n_descsz == 4 && memcmp(notes + at, MI_DESCRIPTOR_NOTE, sizeof MI_DESCRIPTOR_NOTE) == 0) {
-            int32_t distance;
-            memcpy(&distance, notes + contents, sizeof distance);
-            return start + contents + (uint64_t)(int64_t)distance;
+        if (note.n_type == wanted->type && note.n_namesz == strlen(wanted->owner) + 1 &&
+            memcmp(notes + at, wanted->owner, note.n_namesz) == 0) {
+            wanted->address = start + contents;
+            wanted->bytes = note.n_descsz;
+            return true;
         }
-        at = contents + (note.n_descsz + 3) / 4 * 4;
+        at = contents + ((size_t)note.n_descsz + 3) / 4 * 4;
     }
-    return 0;
+    return false;
 }
 
-static uint64_t
-find_in_elf(const target_t *target, uint64_t start)
+// In the notes of the file whose first byte is mapped at `start`.
+static bool
+find_in_elf(const target_t *target, uint64_t start, note_t *wanted)
 {
     Elf64_Ehdr header;
     Elf64_Phdr program;
@@ -336,11 +343,11 @@ find_in_elf(const target_t *target, uint64_t start)
     bool based = false;
     if (!target_read(target, start, &header, sizeof header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
         header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof program) {
-        return 0;
+        return false;
     }
     for (unsigned i = 0; i < header.e_phnum; i++) {
         if (!target_read(target, start + header.e_phoff + i * sizeof program, &program, sizeof program)) {
-            return 0;
+            return false;
         }
         if (program.p_type == PT_LOAD && !based) {
             base = start - program.p_vaddr;
@@ -349,13 +356,29 @@ find_in_elf(const target_t *target, uint64_t start)
         // The first PT_LOAD may come behind the notes: those of programs without it are not ours.
         if (program.p_type == PT_NOTE) {
             uint64_t guess = based ? base : start - (header.e_type == ET_DYN ? 0 : start);
-            uint64_t found = find_in_notes(target, guess + program.p_vaddr, program.p_memsz);
-            if (found != 0) {
-                return found;
+            if (find_in_notes(target, guess + program.p_vaddr, program.p_memsz, wanted)) {
+                return true;
             }
         }
     }
-    return 0;
+    return false;
+}
+
+char *
+target_build_id(const target_t *target, uint64_t start)
+{
+    enum { BYTES_MAX = 64 };
+    unsigned char id[BYTES_MAX];
+    note_t note = {.owner = "GNU", .type = NT_GNU_BUILD_ID};
+    if (!find_in_elf(target, start, &note) || note.bytes > BYTES_MAX ||
+        !target_read(target, note.address, id, note.bytes)) {
+        return NULL;
+    }
+    char *text = get_memory(2 * (size_t)note.bytes + 1, 1);
+    for (uint32_t i = 0; i < note.bytes; i++) {
+        snprintf(text + 2 * (size_t)i, 3, "%02x", id[i]);
+    }
+    return text;
 }
 
 // Whether a descriptor of this process, not a copy of one, stands at an address.
@@ -397,9 +420,12 @@ target_find_descriptor(const target_t *target, const char **why)
         return 0;
     }
     for (size_t i = 0; i < target->segment_count; i++) {
-        uint64_t found = target->segments[i].begins_file ? find_in_elf(target, target->segments[i].start) : 0;
-        if (found != 0 && is_descriptor(target, found)) {
-            return found;
+        note_t note = {.owner = MI_DESCRIPTOR_NOTE, .type = MI_DESCRIPTOR_NOTE_TYPE};
+        int32_t distance;
+        if (target->segments[i].begins_file && find_in_elf(target, target->segments[i].start, &note) &&
+            note.bytes == sizeof distance && target_read(target, note.address, &distance, sizeof distance) &&
+            is_descriptor(target, note.address + (uint64_t)(int64_t)distance)) {
+            return note.address + (uint64_t)(int64_t)distance;
         }
     }
     // A core file without the first pages of libraries has no notes.

@@ -52,6 +52,10 @@ bool target_is_alive(const target_t *target);
 // The address of the library's descriptor; 0 when there is none. `*why` then says why, for people.
 uint64_t target_find_descriptor(const target_t *target, const char **why);
 
+// The build id of the file whose first byte is mapped at `start`, in hexadecimal; NULL where it has none, or
+// the core file does not hold it.
+char *target_build_id(const target_t *target, uint64_t start);
+
 // Writes a word of the process. False where that is not allowed.
 bool target_write(const target_t *target, uint64_t address, const void *from, size_t bytes);
 

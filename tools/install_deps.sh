@@ -85,6 +85,7 @@ for task in "$@"; do
             need musl-tools musl-gcc
             need procps ps
             need gdb gdb
+            need libdebuginfod1 "/usr/lib/*/libdebuginfod.so.1"
             # The profile: probes, and what reads its files.
             need systemtap-sdt-dev "/usr/include/*/sys/sdt.h /usr/include/sys/sdt.h"
             need libjemalloc-dev jeprof
