@@ -117,6 +117,7 @@ set(MI_SOURCES_TOOL
   tool/symbols.c
   tool/target.c
   tool/text.c
+  tool/timeline.c
   tool/top.c
   src/base/format.c
   src/front/metrics.c)

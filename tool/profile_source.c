@@ -32,20 +32,13 @@ on_interrupt(int number)
 
 // ---- a process
 
-static double
-now(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
-}
-
 // Until then, or ^C, or the end of the process.
 static void
-wait_until(const target_t *target, double end)
+wait_until(const target_t *target, double end, timeline_t *timeline)
 {
-    while (now() < end && !interrupted && target_is_alive(target)) {
-        double left = end - now();
+    while (timeline_now() < end && !interrupted && target_is_alive(target)) {
+        (void)timeline_look(timeline, target);
+        double left = end - timeline_now();
         long pause = (long)((left < 0.05 ? left < 0 ? 0 : left : 0.05) * 1e9);
         nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
     }
@@ -58,7 +51,7 @@ ask(const model_t *model, uint32_t request, double until)
     mi_live_t live;
     bool wants = request == MI_LIVE_START_PROFILE;
     (void)model_ask(model, request, &live);
-    while (wants && sites_rate(model) == 0 && now() < until && !interrupted &&
+    while (wants && sites_rate(model) == 0 && timeline_now() < until && !interrupted &&
            target_is_alive(model->target)) {
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     }
@@ -82,7 +75,8 @@ profile_of_process(const char *name, double seconds)
     symbols_add_target(symbols, target);
     bool starts = sites_rate(model) == 0;
     bool waits = starts || seconds > 0;
-    double end = now() + (seconds > 0 ? seconds : PROFILE_SECONDS);
+    timeline_t *timeline = timeline_new();
+    double end = timeline_now() + (seconds > 0 ? seconds : PROFILE_SECONDS);
     site_sums_t *since = waits ? sites_sums(model) : NULL;
     struct sigaction old;
     sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, &old);
@@ -90,7 +84,7 @@ profile_of_process(const char *name, double seconds)
         ask(model, MI_LIVE_START_PROFILE, end);
     }
     if (waits) {
-        wait_until(target, end);
+        wait_until(target, end, timeline);
     }
     bool idle = starts && sites_rate(model) == 0;
     bool alive = target_is_alive(target);
@@ -109,6 +103,7 @@ profile_of_process(const char *name, double seconds)
                   : "took no sample: it allocated too little; give it more --seconds, or a lower "
                     "MIMALLOC_PROFILE_RATE");
     }
+    stacks->timeline = timeline;
     sites_free_sums(since);
     symbols_tell_changed(symbols);
     symbols_free(symbols);
@@ -226,7 +221,7 @@ static void
 wait_for_library(const char *pid)
 {
     bool has = false;
-    for (double end = now() + READY_SECONDS; !has && now() < end;) {
+    for (double end = timeline_now() + READY_SECONDS; !has && timeline_now() < end;) {
         const char *why;
         target_t *target = target_try_process(pid);
         model_t *model = target == NULL ? NULL : model_try(target, false, &why);
@@ -240,6 +235,28 @@ wait_for_library(const char *pid)
         target_close(target);
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     }
+}
+
+// False where there is no such child. It becomes the program first, and may never have our heap.
+static bool
+wait_for_end(pid_t child, int *status, timeline_t *timeline)
+{
+    char pid[24];
+    target_t *target = NULL;
+    pid_t ended;
+    snprintf(pid, sizeof pid, "%d", (int)child);
+    while ((ended = waitpid(child, status, WNOHANG)) == 0) {
+        target = target == NULL ? target_try_process(pid) : target;
+        if (target != NULL && !timeline_look(timeline, target)) {
+            target_close(target);
+            target = NULL;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    if (target != NULL) {
+        target_close(target);
+    }
+    return ended == child;
 }
 
 stacks_t *
@@ -269,7 +286,8 @@ profile_of_program(char **program, const char *given, const char *rate, double s
     }
     int status = 0;
     unsigned others;
-    if (child < 0 || waitpid(child, &status, 0) != child) {
+    timeline_t *timeline = timeline_new();
+    if (child < 0 || !wait_for_end(child, &status, timeline)) {
         fail(EXIT_FAILED, "%s cannot be started: %s", program[0], strerror(errno));
     }
     stacks_t *of_file = read_folder(folder, child, &others);
@@ -290,6 +308,11 @@ profile_of_program(char **program, const char *given, const char *rate, double s
         stacks_free(of_file);
     }
     stacks = stacks != NULL ? stacks : of_file;
+    if (stacks->timeline == NULL) {
+        stacks->timeline = timeline;
+    } else {
+        free(timeline);
+    }
     free(stacks->subject);
     stacks->subject = strdup(program[0]);
     free(folder);

@@ -32,6 +32,7 @@ stacks_free(stacks_t *stacks)
         free(stacks->types[i].unit);
     }
     free(stacks->subject);
+    free(stacks->timeline);
     free(stacks->frames);
     free(stacks->frame_table);
     free(stacks->ids);

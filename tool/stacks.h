@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "timeline.h"
+
 enum { STACKS_TYPES_MAX = 20 };
 
 typedef struct frame_t {
@@ -45,7 +47,8 @@ typedef struct stacks_t {
     size_t trace_room;
     int64_t taken_ns; // since 1970
     int64_t duration_ns;
-    int64_t period; // bytes for one sample
+    int64_t period;       // bytes for one sample
+    timeline_t *timeline; // of the process meanwhile; NULL: not known
 } stacks_t;
 
 stacks_t *stacks_new(void);

@@ -180,6 +180,7 @@ put_data(const void *arg, FILE *to)
         json_end(&json, ']');
     }
     json_end(&json, ']');
+    timeline_print_json(stacks->timeline, &json);
     json_begin(&json, "nodes", '[');
     size_t small = put_nodes(tree, to, used);
     json_end(&json, ']');

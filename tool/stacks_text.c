@@ -226,6 +226,7 @@ stacks_print_json(const stacks_t *stacks, FILE *to)
         json_signed(&json, stacks->types[i].name, stacks_total(stacks, i));
     }
     json_end(&json, '}');
+    timeline_print_json(stacks->timeline, &json);
     json_begin(&json, "stacks", '[');
     for (size_t i = 0; i < stacks->trace_count; i++) {
         const trace_t *trace = &stacks->traces[i];

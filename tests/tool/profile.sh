@@ -32,17 +32,23 @@ until_ready() {
 }
 idle=
 : >"$scratch/said"
-MIMALLOC_PROFILE_RATE=64K LD_PRELOAD=$LIB "$scratch/service" &
+MIMALLOC_PROFILE_RATE=8K LD_PRELOAD=$LIB "$scratch/service" &
 service=$!
 leak='any(f["function"] == "Audit::record" and f["file"].endswith("service.cc") and f["line"] == 52 for f in s["frames"])'
-# The line that leaks holds most of what was allocated meanwhile and still lives.
-most="sum(s['inuse_space'] for s in j['stacks'] if $leak) > 0.5 * j['totals']['inuse_space'] > 100_000"
+# The line that leaks holds most of what was allocated meanwhile and still lives. How much that is, depends on how often
+# the process gets the processor: beside it are at most 100 sessions.
+most="sum(s['inuse_space'] for s in j['stacks'] if $leak) > max(50_000, 0.15 * j['totals']['inuse_space'])"
 sed -n 52p "$scratch/service.cc" | grep 'entries_.push_back' >/dev/null || fail "another line leaks"
 
 # ---- a process: it is started, read and stopped
 "$TOOL" profile --seconds 3 --json "$service" >"$scratch/json"
 json "$scratch/json" "$most"
-json "$scratch/json" 'j["period"] == 65536 and 0 < j["totals"]["inuse_space"] < j["totals"]["alloc_space"]'
+# Moments meanwhile: it grows by what it leaks.
+json "$scratch/json" '10 <= len(j["timeline"]) <= 240 and j["timeline"][0]["seconds"] == 0'
+json "$scratch/json" 'all(a["seconds"] < b["seconds"] for a, b in zip(j["timeline"], j["timeline"][1:]))'
+json "$scratch/json" 'all(0 < m["live_bytes"] <= m["page_bytes"] and m["resident_bytes"] > 0 for m in j["timeline"])'
+json "$scratch/json" 'j["timeline"][-1]["live_bytes"] > j["timeline"][0]["live_bytes"]'
+json "$scratch/json" 'j["period"] == 8192 and 0 < j["totals"]["inuse_space"] < j["totals"]["alloc_space"]'
 json "$scratch/json" 'sum(s["inuse_space"] for s in j["stacks"] if any(f["function"] == "main" for f in s["frames"])) > 0.9 * j["totals"]["inuse_space"]'
 "$TOOL" profile "$service" -s 0.5 >"$scratch/text" # options may come behind
 grep -qE ' [0-9.]+ [KM]iB +[0-9.]+%  main .*service.cc:[0-9]+$' "$scratch/text" ||
@@ -144,6 +150,9 @@ refused 1 "did not allocate" "$TOOL" profile -s 0.5 "$idle"
 "$TOOL" leaks --run -r 16K -n 1 --library="$LIB" -- "$scratch/steady" >"$scratch/text" 2>"$scratch/err"
 grep -qE '^19\.[0-9] MiB in about [0-9]+ blocks of 1000 B' "$scratch/text" || fail "of a program: $(head -4 "$scratch/text")"
 grep -qE '#0 keep .*steady\.c:4$' "$scratch/text" || fail "of a program: $(cat "$scratch/text")"
+"$TOOL" profile --run --json --library="$LIB" -- "$scratch/service" 1 >"$scratch/out"
+sed '/^done$/d' "$scratch/out" >"$scratch/json"
+json "$scratch/json" 'len(j["timeline"]) > 3 and j["timeline"][-1]["live_bytes"] > 0'
 "$TOOL" profile --run -s 1 --json --library="$LIB" -- "$scratch/service" 3 >"$scratch/out"
 sed '/^done$/d' "$scratch/out" >"$scratch/json"
 json "$scratch/json" "j['subject'].endswith('service') and any($leak for s in j['stacks'])"
