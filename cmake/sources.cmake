@@ -107,6 +107,7 @@ set(MI_SOURCES_TOOL
   tool/preload.c
   tool/profile_source.c
   tool/profile_verb.c
+  tool/resident.c
   tool/run.c
   tool/rust_names.c
   tool/server_run.c

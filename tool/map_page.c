@@ -189,6 +189,7 @@ put_data(const model_t *model, const sites_on_map_t *sites, FILE *to)
     }
     json_end(&json, ']');
     json_number(&json, "huge", model->huge_bytes);
+    json_bool(&json, "knows_huge", model->knows_huge);
     json_begin(&json, "sites", '[');
     for (size_t i = 0; i < sites->count; i++) {
         json_text(&json, NULL, sites->names[i]);
@@ -201,6 +202,11 @@ put_data(const model_t *model, const sites_on_map_t *sites, FILE *to)
         fprintf(to, "%s{\"base\":\"%#llx\",\"slices\":%llu,\"cells\":[", i > 0 ? "," : "",
                 (unsigned long long)region->base, (unsigned long long)region->committed);
         put_cells(model, region, &page, to);
+        fputs("],\"huge\":[", to);
+        for (size_t k = 0; k < region->huge_count; k++) {
+            fprintf(to, "%s[%llu,%llu]", k > 0 ? "," : "", (unsigned long long)region->huge[k].first,
+                    (unsigned long long)region->huge[k].count);
+        }
         fputs("]}", to);
     }
     json_end(&json, ']');

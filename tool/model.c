@@ -5,12 +5,11 @@
 // costs a wrong figure, never more.
 #include "model.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "resident.h"
 #include "text.h"
 
 enum {
@@ -324,88 +323,6 @@ discount_held(model_t *model)
     }
 }
 
-// ---- resident memory
-
-// Of each page of the heap, by the system's table: present, or in swap.
-static void
-read_resident(model_t *model)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/pagemap", (int)model->target->pid);
-    int file = model->target->pid == 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return;
-    }
-    size_t os_page = (size_t)sysconf(_SC_PAGESIZE);
-    model->knows_resident = true;
-    for (size_t i = 0; i < model->page_count && model->knows_resident; i++) {
-        page_model_t *page = &model->pages[i];
-        uint64_t entries[512];
-        uint64_t count = ((uint64_t)page->slices << model->layout.slice_shift) / os_page;
-        page->resident = 0;
-        for (uint64_t done = 0; done < count;) {
-            uint64_t part = count - done < 512 ? count - done : 512;
-            off_t at = (off_t)((page->start / os_page + done) * sizeof entries[0]);
-            if (pread(file, entries, part * sizeof entries[0], at) != (ssize_t)(part * sizeof entries[0])) {
-                model->knows_resident = false;
-                break;
-            }
-            for (uint64_t k = 0; k < part; k++) {
-                page->resident += (entries[k] >> 63) * os_page;
-            }
-            done += part;
-        }
-    }
-    close(file);
-}
-
-// Of the mappings that hold regions: what the system says of them in one sum.
-static uint64_t
-huge_bytes(const model_t *model)
-{
-    char path[64];
-    char line[512];
-    uint64_t sum = 0;
-    bool ours = false;
-    snprintf(path, sizeof path, "/proc/%d/smaps", (int)model->target->pid);
-    FILE *file = model->target->pid == 0 ? NULL : fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        char *end;
-        uint64_t from = strtoull(line, &end, 16);
-        if (*end == '-') {
-            uint64_t to = strtoull(end + 1, NULL, 16);
-            ours = false;
-            for (size_t i = 0; i < model->region_count; i++) {
-                const region_model_t *region = &model->regions[i];
-                uint64_t last = region->base + (region->committed << model->layout.slice_shift);
-                ours = ours || (from < last && to > region->base);
-            }
-        } else if (ours && strncmp(line, "AnonHugePages:", 14) == 0) {
-            sum += strtoull(line + 14, NULL, 10) * 1024;
-        }
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return sum;
-}
-
-static uint64_t
-resident_of_process(pid_t pid)
-{
-    char path[64];
-    unsigned long pages = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (file != NULL) {
-        if (fscanf(file, "%*u %lu", &pages) != 1) {
-            pages = 0;
-        }
-        fclose(file);
-    }
-    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 // ---- the whole
 
 // Of a class: multiples of 16 to 128 bytes, then eight steps to each doubling.
@@ -485,8 +402,7 @@ model_try(const target_t *target, bool resident, const char **why)
     }
     discount_held(model);
     if (resident) {
-        read_resident(model);
-        model->huge_bytes = huge_bytes(model);
+        resident_read(model);
     }
     add_up(model);
     model->resident_bytes = target->pid != 0 ? resident_of_process(target->pid) : 0;
@@ -518,6 +434,9 @@ model_read(const target_t *target, bool resident)
 void
 model_free(model_t *model)
 {
+    for (size_t i = 0; i < model->region_count; i++) {
+        free(model->regions[i].huge);
+    }
     free(model->regions);
     free(model->pages);
     free(model->owners);

@@ -33,12 +33,19 @@ typedef struct owner_model_t {
     uint64_t live_bytes;
 } owner_model_t;
 
+typedef struct slices_model_t {
+    uint64_t first;
+    uint64_t count;
+} slices_model_t;
+
 typedef struct region_model_t {
     uint64_t base;
     uint64_t committed; // slices
     uint64_t descriptors;
     uint64_t chunks;
     uint64_t reserved_bytes;
+    slices_model_t *huge; // those in huge pages, where the system tells (`knows_huge`)
+    size_t huge_count;
 } region_model_t;
 
 typedef struct class_model_t {
@@ -74,6 +81,7 @@ typedef struct model_t {
     uint64_t sampled_bytes; // of pages that hold sampled blocks
     uint64_t huge_bytes;    // of the heap in huge pages, where the system tells
     bool knows_resident;
+    bool knows_huge; // which these are
 } model_t;
 
 // Reads the heap of a target; with `resident` also which of its OS pages hold memory, where that can be

@@ -40,6 +40,9 @@ for region in data["regions"]:
         assert cell[0] == at, (cell, at)
         at += cell[1]
     assert at == region["slices"]
+    assert all(0 <= first and count > 0 and first + count <= at for first, count in region["huge"])
+if data["knows_huge"]:
+    assert sum(count for region in data["regions"] for _, count in region["huge"]) * size == data["huge"]
 assert "http" not in re.sub(r"http://www.w3.org\S*", "", page), "the page needs a network"
 assert sum(row[3] for row in data["classes"]) == told["pages"]
 print(len(page), "bytes,", len(cells), "cells")
@@ -47,6 +50,29 @@ END
 done
 "$TOOL" map --json "$pid" >"$scratch/json"
 json "$scratch/json" '0 < sum(c["resident_bytes"] for c in j["classes"]) <= j["page_bytes"]'
+
+# Huge pages, where this system gives them and tells which.
+PYTHONMALLOC=malloc MIMALLOC_ALLOW_THP=2 LD_PRELOAD=$LIB "$python" -c '
+import time
+kept = [bytes(1000) for i in range(100000)]
+print("ready", flush=True)
+time.sleep(600)' >"$scratch/said" &
+large=$!
+until grep -q ready "$scratch/said"; do
+    kill -0 "$large" || fail "the program ended by itself"
+    sleep 0.1
+done
+"$TOOL" map -o "$scratch/huge.html" "$large"
+sum=$(awk '/^AnonHugePages:/ { sum += $2 * 1024 } END { print sum }' "/proc/$large/smaps")
+kill "$large"
+"$python" - "$scratch/huge.html" "$sum" <<'END'
+import json, re, sys
+data = json.loads(re.search(r"const data = (\{.*?\n\})\n;", open(sys.argv[1]).read(), re.DOTALL).group(1))
+ranges = [r for region in data["regions"] for r in region["huge"]]
+print(data["huge"], "bytes in huge pages,", sys.argv[2], "by smaps,", len(ranges), "ranges")
+assert not ranges or data["knows_huge"]
+assert data["huge"] <= int(sys.argv[2]) + (16 << 20)  # the system may make more meanwhile, or fewer
+END
 
 # Core files that are not whole: a line, never a crash.
 size=$(stat -c %s "$core")
