@@ -21,6 +21,9 @@ done
 
 # ---- files
 
+# Samples fall by chance: the same in each run from here on, and what is said of them leaves room for five deviations.
+export MIMALLOC_GUARDED_SAMPLE_SEED=1 MIMALLOC_GUARDED_SAMPLE_RATE=0
+
 # run NAME=VALUE...: runs the program with these options in an empty folder, $scratch/out.
 run() {
     rm -rf "$scratch/out"
@@ -46,7 +49,8 @@ text=$scratch/text.heap
 mv "$scratch"/out/p.* "$text"
 run PROFILE_FORMAT=folded
 written 'p.*.0001.folded' 1
-# frames separated by ';', a blank, a number: what flame graphs are made of
+# Frames separated by ';', a blank, a number: what flame graphs are made of. speedscope takes lines of /^(.*) (\d+)$/,
+# split at ';' (its importer of collapsed stacks), where no line looks like the formats that it tries before.
 if grep -vE '^[^; ]+(;[^; ]+)* [0-9]+$' "$scratch"/out/p.*; then
     fail "no folded stacks"
 fi
@@ -85,7 +89,7 @@ written 'p.*.0001.heap' 2
 
 LD_PRELOAD=$LIB MIMALLOC_PROFILE_LEAKS=1 MIMALLOC_PROFILE_RATE=64K "$scratch/profile" >/dev/null 2>"$scratch/err"
 grep -q '^mimalloc: not freed at the end:$' "$scratch/err" || fail "no leaks are told: $(cat "$scratch/err")"
-grep -qE '^about 7\.[5-7] MiB in [0-9]+ blocks of [0-9]+ kinds are in use; one sample in 64\.0 KiB$' "$scratch/err" ||
+grep -qE '^about 7\.[3-9] MiB in [0-9]+ blocks of [0-9]+ kinds are in use; one sample in 64\.0 KiB$' "$scratch/err" ||
     fail "the sum of leaks: $(head -3 "$scratch/err")"
 grep -qE '^about 976\.[0-9] KiB in 1 blocks of 976\.[0-9] KiB \(1 samples\), allocated at$' "$scratch/err" ||
     fail "the largest leak: $(head -5 "$scratch/err")"
@@ -104,7 +108,8 @@ names() {
 for tool in jeprof google-pprof; do
     if command -v "$tool" >/dev/null; then
         names "$tool" --text --inuse_space "$scratch/profile" "$text"
-        grep -qE '^Total: [78]\.[0-9] MB' "$scratch/out.txt" || fail "$tool: $(head -1 "$scratch/out.txt")"
+        # By one sample in 64 KiB without more knowledge: 7.6 MiB, give or take 0.6.
+        grep -qE '^Total: ([5-9]|10)\.[0-9] MB' "$scratch/out.txt" || fail "$tool: $(head -1 "$scratch/out.txt")"
     fi
 done
 if command -v go >/dev/null; then
@@ -112,7 +117,7 @@ if command -v go >/dev/null; then
         names go tool pprof -top -inuse_space "$scratch/profile" "$file"
     done
     names go tool pprof -top -unit=mb -sample_index=alloc_space "$scratch/profile" "$pb"
-    grep -qE 'Total samples = 1[56]\.[0-9]+MB' "$scratch/out.txt" || fail "allocated: $(head -6 "$scratch/out.txt")"
+    grep -qE 'Total samples = 1[4-6]\.[0-9]+MB' "$scratch/out.txt" || fail "allocated: $(head -6 "$scratch/out.txt")"
     grep -q '^Build ID: [0-9a-f]\{8,\}' "$scratch/out.txt" || fail "no build id"
 fi
 echo "profile: fine"
