@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // timeline.c — a process's heap over time. A look costs the process nothing, and the command never more than
-// a twentieth of the time.
+// a twentieth of a processor.
 #include "timeline.h"
 
 #include <time.h>
@@ -9,12 +9,18 @@
 
 static const double first_pause = 0.1;
 
+static double
+clock_now(clockid_t clock)
+{
+    struct timespec at;
+    clock_gettime(clock, &at);
+    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
 double
 timeline_now(void)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+    return clock_now(CLOCK_MONOTONIC);
 }
 
 timeline_t *
@@ -42,6 +48,7 @@ timeline_look(timeline_t *timeline, const target_t *target)
     enum { SHARE = 20 };
     const char *why;
     double start = timeline_now();
+    double spent = clock_now(CLOCK_PROCESS_CPUTIME_ID);
     if (start < timeline->next) {
         return true;
     }
@@ -58,8 +65,8 @@ timeline_look(timeline_t *timeline, const target_t *target)
                                                       .page_bytes = model->total.page_bytes,
                                                       .resident_bytes = model->resident_bytes};
     model_free(model);
-    double took = timeline_now() - start;
-    timeline->next = start + (SHARE * took > timeline->pause ? SHARE * took : timeline->pause);
+    spent = clock_now(CLOCK_PROCESS_CPUTIME_ID) - spent;
+    timeline->next = start + (SHARE * spent > timeline->pause ? SHARE * spent : timeline->pause);
     return true;
 }
 
