@@ -126,7 +126,7 @@ const option_t mi__options[] = {
     {mi_option_region_size, "region_size", NULL, OPTION_POWER, NULL, REGION_LOG2_MIN, REGION_LOG2_MAX, 40,
      AT(region_bytes_log2),
      "address space to reserve at the start; it is halved until the system grants it"},
-    {mi_option_held_size, "held_size", NULL, OPTION_BYTES, NULL, 0, HELD_BYTES_MAX, 32 * 1024, AT(held_bytes),
+    {mi_option_held_size, "held_size", NULL, OPTION_BYTES, NULL, 0, HELD_BYTES_MAX, 4 * 1024, AT(held_bytes),
      "bytes per size class that a thread may hold back of other threads' freed blocks"},
     {mi_option_deepbind, "deepbind", NULL, OPTION_SWITCH, "mask|keep", 0, 1, 0, AT(deepbind_keep),
      "whether dlopen honours RTLD_DEEPBIND, which gives a library another malloc than its program"},

@@ -70,8 +70,8 @@ test_set_and_get(void)
 static void
 test_sizes_are_in_kib(void)
 {
-    EXPECT(mi_option_get(mi_option_held_size) == 32);
-    EXPECT(mi_option_get_size(mi_option_held_size) == 32 * 1024);
+    EXPECT(mi_option_get(mi_option_held_size) == 4);
+    EXPECT(mi_option_get_size(mi_option_held_size) == 4 * 1024);
     mi_option_set(mi_option_held_size, 48);
     EXPECT(mi_option_get(mi_option_held_size) == 48 && mi_option_get_size(mi_option_held_size) == 48 * 1024);
     mi_option_set(mi_option_held_size, LONG_MAX);

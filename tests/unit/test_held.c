@@ -22,6 +22,7 @@ bind_heap(void)
 static void
 start(void)
 {
+    mi__conf.held_bytes = 32 * 1024; // room to hold several of most sizes
     mi__conf.purge_delay_ms = -1;
     mi__conf.region_bytes_log2 = 30;
     bind_heap();

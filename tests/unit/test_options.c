@@ -363,7 +363,7 @@ sizes(void **state)
         assert_int_equal(loaded.said[0] == 0, largest);
     }
     LOAD("MIMALLOC_HELD_SIZE=1025M");
-    assert_int_equal(loaded.conf.held_bytes, 32 * 1024);
+    assert_int_equal(loaded.conf.held_bytes, 4 * 1024);
     assert_non_null(strstr(loaded.said, "MIMALLOC_HELD_SIZE=\"1025M\""));
 }
 
@@ -426,7 +426,7 @@ a_bad_value_gets_one_clear_line(void **state)
     LOAD("MIMALLOC_HELD_SIZE=x");
     assert_string_equal(loaded.said,
                         "mimalloc: warning: MIMALLOC_HELD_SIZE=\"x\" is not understood: a size from 0 B to "
-                        "1.0 GiB is accepted; 32.0 KiB is used\n");
+                        "1.0 GiB is accepted; 4.0 KiB is used\n");
     if (sizeof(void *) == 8) {
         LOAD("MIMALLOC_REGION_SIZE=x");
         assert_string_equal(loaded.said,
