@@ -37,12 +37,9 @@ MI_WEAK void __lsan_register_root_region(const void *p, size_t size);
 // How deep the calling thread is in functions that are tracked.
 extern MI_HIDDEN MI_THREAD_LOCAL unsigned mi__track_depth;
 
-// True in a tracking build, for the call from outside.
-static inline bool
-track_on(void)
-{
-    return TRACKING && mi__track_depth == 0;
-}
+// True in a tracking build, for the call from outside. No function: without optimization, too, there is no call
+// behind it then.
+#define track_on() (TRACKING && mi__track_depth == 0)
 
 // Around calls of functions of the program from inside of ours: their calls come from outside again.
 static inline unsigned

@@ -113,8 +113,10 @@ static block_t *
 take_of(page_t *page)
 {
     if (page->local_free == NULL) {
+        page_pin(page); // P2: as if it served
         (void)mi__page_extend(page);
         (void)mi__page_ungrant(page);
+        page_unpin(page);
     }
     block_t *block = page->local_free;
     OWNER_SET(page->local_free, block->next);

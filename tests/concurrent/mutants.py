@@ -242,8 +242,6 @@ MUTANTS = [
            "        if (zero) {\n            atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);\n            mi__slices_count_clean(mask);\n        }\n        release_bits(&region->chunks[chunk].used, mask);\n",
            "        release_bits(&region->chunks[chunk].used, mask);\n        if (zero) {\n            atomic_and_relaxed(&region->chunks[chunk].dirty, ~mask);\n        }\n",
            "slices: purged at once: release; release; claim"),
-    Mutant(SWEEP, "purge: a run that another took a part of is not tried again", "    *left = *left || (free_and_dirty(region, chunk, unit, false) & bits) != 0;\n", "",
-           "slices: poll; claim"),
     Mutant(SLICES, "commit: the slice stays clean",
            "        *zero = *zero && is_zero;\n        (void)soil_range(region, at, next - at);\n", "        *zero = *zero && is_zero;\n",
            "slices: a function commits: claim, release; claim; purge"),

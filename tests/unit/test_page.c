@@ -137,6 +137,7 @@ a_page_can_be_made_where_one_was(void)
     for (unsigned class = 0; class < CLASS_COUNT; class ++) {
         page_t *lower = new_page(class);
         page_t *page = new_page(class);
+        page_pin(page);
         check(mi__page_extend(page) > 0);
         char *at = page->start;
         uint32_t place = mi__slices_place(at);

@@ -193,13 +193,16 @@ what_another_page_left_goes_too(void)
     release(page);
     memset(is_out, 0, sizeof is_out);
     page = mi__page_new(0, (uintptr_t)&owner, NULL);
-    check(page != NULL && mi__page_extend(page) > 0);
+    check(page != NULL);
+    page_pin(page);
+    check(mi__page_extend(page) > 0);
     check(SANITIZED || resident(page) == SLICE_SIZE);
     block_t *block = page_pop(page, page->free);
     is_out[0] = true;
     blocks[0] = block;
     memset(block, 0x5a, page->block_size);
     (void)mi__page_ungrant(page);
+    page_unpin(page);
     check_equal(mi__trim_page(page), SLICE_SIZE - mi__os_page_size());
     check(SANITIZED || resident(page) == mi__os_page_size());
     check_equal(mi__trim_page(page), 0);
@@ -229,8 +232,11 @@ fresh_memory_is_not_asked_for(void)
 {
     start();
     page_t *page = mi__page_new(0, (uintptr_t)&owner, NULL);
-    check(page != NULL && mi__page_extend(page) > 0);
+    check(page != NULL);
+    page_pin(page);
+    check(mi__page_extend(page) > 0);
     (void)mi__page_ungrant(page);
+    page_unpin(page);
     uint64_t purges = mi__purge_total();
     check_equal(mi__trim_page(page), mi__os_page_size());
     check_equal(mi__trim_page(page), 0);
