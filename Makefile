@@ -50,10 +50,11 @@ soak: ## run servers under load with checks on answers and memory: make soak MIN
 	@$(MAKE) compile
 	@$(PYTHON) tests/soak/soak.py build/libmimalloc.so $(or $(MINUTES),10)
 
-conformance: ## run the tests that others wrote for their programs: make conformance CONFORMANCE=all
+conformance: ## run the tests that others wrote for python3, redis and perl: make conformance CONFORMANCE=all PROGRAMS=redis
 	@tools/install_deps.sh build conformance
 	@$(MAKE) compile
 	@LIB=build/libmimalloc.so PYTHON=$(PYTHON) CONFORMANCE="$(CONFORMANCE)" bash tests/system/conformance.sh
+	@LIB=build/libmimalloc.so PROGRAMS="$(PROGRAMS)" bash tests/system/conformance_sources.sh
 
 coverage: ## measure which lines and branches the tests reach: build/coverage/report
 	@tools/install_deps.sh build test coverage

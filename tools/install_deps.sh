@@ -56,6 +56,10 @@ for task in "$@"; do
         conformance)
             need_python
             need libpython3-testsuite "/usr/lib/python3*/test/test_dict.py"
+            need redis-server redis-server
+            need redis-tools redis-benchmark
+            need tcl tclsh
+            need perl perl
             ;;
         coverage)
             need gcovr gcovr

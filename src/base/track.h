@@ -37,8 +37,8 @@ MI_WEAK void __lsan_register_root_region(const void *p, size_t size);
 // How deep the calling thread is in functions that are tracked.
 extern MI_HIDDEN MI_THREAD_LOCAL unsigned mi__track_depth;
 
-// True in a tracking build, for the call from outside. No function: without optimization, too, there is no call
-// behind it then.
+// True in a tracking build, for the call from outside. No function: what is behind it is dropped without
+// optimization, too.
 #define track_on() (TRACKING && mi__track_depth == 0)
 
 // Around calls of functions of the program from inside of ours: their calls come from outside again.
