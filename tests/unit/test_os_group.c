@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// test_os_group.c — os/os_linux_group.c: limits of control groups of both versions, at any depth, and files that
-// make no sense. Each case is a process with mounts of its own, where /sys/fs/cgroup and /proc/self/cgroup are the
-// test's; without the right to mount there is nothing to test.
+// test_os_group.c — os/os_linux_group.c: limits of control groups of both versions, at any depth, and files
+// that make no sense. Each case is a process with mounts of its own, where /sys/fs/cgroup and
+// /proc/self/cgroup are the test's; without the right to mount there is nothing to test.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
