@@ -14,7 +14,7 @@ cmake := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 ctest := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL ctest --output-on-failure --no-tests=error
 libraries := mimalloc mimalloc-static mimalloc-object mimalloc-tool
 
-.PHONY: help build run test tests-long fuzz soak conformance coverage check docs site amalgam release format bench bench-quick bench-instructions install clean configure compile
+.PHONY: help build run test tests-long fuzz soak conformance coverage mutation check docs site amalgam release format bench bench-quick bench-instructions install clean configure compile
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,10 @@ conformance: ## run the tests that others wrote for python3, redis and perl: mak
 	@$(MAKE) compile
 	@LIB=build/libmimalloc.so PYTHON=$(PYTHON) CONFORMANCE="$(CONFORMANCE)" bash tests/system/conformance.sh
 	@LIB=build/libmimalloc.so PROGRAMS="$(PROGRAMS)" bash tests/system/conformance_sources.sh
+
+mutation: ## make small mistakes in page and heap, and expect a test to fail: make mutation COUNT=100 SEED=1
+	@tools/install_deps.sh build test
+	@$(PYTHON) tests/mutation/run.py --count $(or $(COUNT),100) --seed $(or $(SEED),1)
 
 coverage: ## measure which lines and branches the tests reach: build/coverage/report
 	@tools/install_deps.sh build test coverage
