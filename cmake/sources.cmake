@@ -63,7 +63,6 @@ set(MI_SOURCES_COMMON
   src/front/sample.c
   src/front/sink.c
   src/front/sites.c
-  src/front/stack.c
   src/front/stats.c
   src/front/stats_api.c
   src/front/stats_json.c
@@ -77,7 +76,14 @@ set(MI_SOURCES_LINUX
   src/os/os_linux_numa.c
   src/os/os_linux_places.c
   src/os/os_linux_pressure.c
-  src/os/os_linux_threads.c)
+  src/os/os_linux_threads.c
+  src/front/stack.c)
+
+set(MI_SOURCES_WINDOWS
+  src/os/os_windows.c
+  src/os/os_windows_places.c
+  src/os/os_windows_threads.c
+  src/front/stack_windows.c)
 
 # The calls that only glibc has: mallinfo and its like, and dlopen with RTLD_DEEPBIND.
 set(MI_SOURCES_GLIBC
@@ -140,8 +146,10 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   if(MI_LIBC STREQUAL "glibc")
     list(APPEND MI_SOURCES ${MI_SOURCES_GLIBC})
   endif()
+elseif(WIN32)
+  list(APPEND MI_SOURCES ${MI_SOURCES_WINDOWS})
 else()
-  message(FATAL_ERROR "mimalloc: there is no port to ${CMAKE_SYSTEM_NAME} yet (Linux only)")
+  message(FATAL_ERROR "mimalloc: there is no port to ${CMAKE_SYSTEM_NAME} yet (Linux and Windows only)")
 endif()
 
 # What every process runs comes first, and files whose static tables are large and hardly used behind all others:
@@ -154,8 +162,10 @@ set(MI_SOURCES_EVERYDAY
 set(MI_SOURCES_TABLES
   src/front/tally.c src/front/report.c src/front/estimate.c src/front/profile.c src/front/sites.c
   src/front/stack.c)
-list(REMOVE_ITEM MI_SOURCES ${MI_SOURCES_EVERYDAY} ${MI_SOURCES_TABLES})
-set(MI_SOURCES ${MI_SOURCES_EVERYDAY} ${MI_SOURCES} ${MI_SOURCES_TABLES})
+if(NOT WIN32)
+  list(REMOVE_ITEM MI_SOURCES ${MI_SOURCES_EVERYDAY} ${MI_SOURCES_TABLES})
+  set(MI_SOURCES ${MI_SOURCES_EVERYDAY} ${MI_SOURCES} ${MI_SOURCES_TABLES})
+endif()
 
 # Between an allocation's entry and what looks at its stack: these keep frame pointers; or, where that would cost
 # instructions, leave their callers' alone.

@@ -57,7 +57,13 @@
 
 #if defined(__GNUC__)
 #define mi_cdecl
+#if !defined(_WIN32)
 #define mi_decl_export __attribute__((visibility("default")))
+#elif defined(MI_SHARED) && MI_SHARED
+#define mi_decl_export __declspec(dllexport)
+#else
+#define mi_decl_export
+#endif
 #define mi_decl_restrict
 #define mi_attr_malloc __attribute__((malloc))
 #define mi_attr_alloc_size(s) __attribute__((alloc_size(s)))

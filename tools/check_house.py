@@ -39,6 +39,10 @@ HEADER_OF = {
     "src/os/os_linux_faults.c": "os/os.h",
     "src/os/os_linux_threads.c": "os/os.h",
     "src/os/os_linux_group.c": "os/os.h",
+    "src/os/os_windows.c": "os/os.h",
+    "src/os/os_windows_places.c": "os/os.h",
+    "src/os/os_windows_threads.c": "os/os.h",
+    "src/front/stack_windows.c": "front/stack.h",
     "src/alloc/aligned.c": "alloc/alloc.h",
     "src/alloc/realloc.c": "alloc/alloc.h",
 }

@@ -65,6 +65,7 @@ for task in "$@"; do
             need gcovr gcovr
             ;;
         cross)
+            need wine64 "/usr/lib/wine/wine64 /usr/bin/wine*"
             need qemu-user qemu-riscv64
             need gcc-riscv64-linux-gnu riscv64-linux-gnu-gcc
             need gcc-powerpc64le-linux-gnu powerpc64le-linux-gnu-gcc
@@ -121,6 +122,8 @@ for task in "$@"; do
             need rustc rustc
             need librust-hyper-dev "/usr/share/cargo/registry/hyper-*"
             need librust-tokio-dev "/usr/share/cargo/registry/tokio-1*"
+            # Windows; what runs its programs is large, and comes with the task cross.
+            need g++-mingw-w64-x86-64-posix x86_64-w64-mingw32-g++
             # 64-bit ARM, and a machine that runs it.
             if [ "$(uname -m)" != aarch64 ]; then
                 need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc

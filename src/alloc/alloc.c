@@ -271,8 +271,8 @@ mi__usable_size(const void *p, const char *call)
 size_t
 mi__good_size(size_t size)
 {
-    long level = conf_get(secure);
-    long exact = size == 0 ? SECURE_FREES : size < BLOCK_MAX ? SECURE_BYTES : SECURE_LARGE;
+    setting_t level = conf_get(secure);
+    setting_t exact = size == 0 ? SECURE_FREES : size < BLOCK_MAX ? SECURE_BYTES : SECURE_LARGE;
     if (track_on() || level >= exact) {
         return size;
     }

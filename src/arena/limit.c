@@ -17,7 +17,9 @@ _Atomic(bool) mi__limit_to_tell;
 
 static _Atomic(bool) above_soft;
 static MI_THREAD_LOCAL bool was_refused;
+#define was_refused OF_THREAD(was_refused)
 static MI_THREAD_LOCAL bool telling;
+#define telling OF_THREAD(telling)
 
 static void
 give_back(size_t bytes)

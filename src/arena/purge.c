@@ -64,7 +64,7 @@ static _Atomic(int64_t) credit_until_ms;
 // ---- by time -------------------------------------------------------------------------------
 
 static void
-set_deadline(long in_ms)
+set_deadline(setting_t in_ms)
 {
     atomic_set_relaxed(&deadline_ms, mi__os_clock_ms() + in_ms);
     // Q2: pairs with Q1 in helper_main and Q3 in rest.
@@ -78,10 +78,10 @@ set_deadline(long in_ms)
     }
 }
 
-static long
+static setting_t
 tick_ms(void)
 {
-    long delay_ms = conf_get(purge_delay_ms);
+    setting_t delay_ms = conf_get(purge_delay_ms);
     return delay_ms < STEPS ? 1 : delay_ms / STEPS;
 }
 
@@ -99,7 +99,7 @@ mi__purge_schedule(void)
 void
 mi__purge_delay_changed(void)
 {
-    long delay_ms = conf_get(purge_delay_ms);
+    setting_t delay_ms = conf_get(purge_delay_ms);
     // What was released under the old delay may have no deadline at all.
     atomic_set_relaxed(&deadline_ms, 0);
     if (delay_ms > 0) {
@@ -247,7 +247,7 @@ become_helper(void)
 static bool
 may_have_helper(void)
 {
-    long mode = conf_get(purge_thread);
+    setting_t mode = conf_get(purge_thread);
     return mode == PURGE_THREAD_ALWAYS || (mode == PURGE_THREAD_AUTO && !mi__os_is_single_threaded());
 }
 

@@ -115,7 +115,7 @@ reserve_little(region_t *region, size_t bytes)
 void
 mi__region_advise_huge(const region_t *region, size_t from, size_t to)
 {
-    long thp = conf_get(allow_thp);
+    setting_t thp = conf_get(allow_thp);
     size_t low = thp == THP_EAGER && region == &first_region ? EAGER_FROM_BYTES >> SLICE_SHIFT : 0;
     from = size_max(from, low);
     if (thp != THP_AS_SYSTEM && !region->given && from < to) {

@@ -358,6 +358,7 @@ typedef struct search_t {
 
 // [owner only] The node whose memory the thread prefers; −1: the one where it runs.
 static MI_THREAD_LOCAL int preferred_node = -1;
+#define preferred_node OF_THREAD(preferred_node)
 
 void
 mi__slices_prefer_node(int node)
@@ -368,7 +369,7 @@ mi__slices_prefer_node(int node)
 unsigned
 mi__slices_nodes(void)
 {
-    long wanted = conf_get(numa_nodes);
+    setting_t wanted = conf_get(numa_nodes);
     return wanted > 0 ? (unsigned)wanted : mi__os_numa_nodes();
 }
 

@@ -76,52 +76,56 @@ typedef enum thp_t {
     THP_EAGER, // ask for them, but for the first few MiB
 } thp_t;
 
+// As wide as a size: long is not, on Windows.
+typedef ptrdiff_t setting_t;
+
 // What the environment may set; see front/options.c for the names that users write.
 typedef struct conf_t {
     // [atomic: any thread]
-    long purge_delay_ms;    // free slices go back to the system after this long; 0 at once, -1 never
-    long purge_thread;      // a purge_thread_t
-    long trim_delay_ms;     // what stays free in a page so long goes back; 0: not unasked
-    bool memory_pressure;   // give everything back when the system is short of memory
-    long memory_limit;      // bytes that the process may hold; 0: no limit
-    long memory_soft_limit; // bytes above which free memory goes back at once; 0: no limit
-    long minimal_purge;     // bytes; ranges of this size go back whole. 0: as huge pages ask for
-    long allow_thp;         // a thp_t
-    bool allow_large_pages; // try the system's pool of huge pages before other memory
-    bool live;              // keep counters in a file that others may map (front/live.c)
-    bool metrics_classes;   // metrics by size class, too
-    long metrics_interval;  // seconds between two metrics files
-    bool verbose;           // say what happens
-    bool show_stats;        // print statistics when the process ends
-    bool show_errors;       // print warnings as well as errors
-    bool deepbind_keep;     // leave RTLD_DEEPBIND to dlopen as the caller gave it
-    long held_bytes;        // foreign blocks that a thread may hold back, in bytes per size class
-    bool disallow_os_alloc; // no more memory from the system than what is handed over or reserved for it
-    long numa_nodes;        // nodes to tell apart; 0: those of the machine
+    setting_t purge_delay_ms;    // free slices go back to the system after this long; 0 at once, -1 never
+    setting_t purge_thread;      // a purge_thread_t
+    setting_t trim_delay_ms;     // what stays free in a page so long goes back; 0: not unasked
+    bool memory_pressure;        // give everything back when the system is short of memory
+    setting_t memory_limit;      // bytes that the process may hold; 0: no limit
+    setting_t memory_soft_limit; // bytes above which free memory goes back at once; 0: no limit
+    setting_t minimal_purge;     // bytes; ranges of this size go back whole. 0: as huge pages ask for
+    setting_t allow_thp;         // a thp_t
+    bool allow_large_pages;      // try the system's pool of huge pages before other memory
+    bool live;                   // keep counters in a file that others may map (front/live.c)
+    bool metrics_classes;        // metrics by size class, too
+    setting_t metrics_interval;  // seconds between two metrics files
+    bool verbose;                // say what happens
+    bool show_stats;             // print statistics when the process ends
+    bool show_errors;            // print warnings as well as errors
+    bool deepbind_keep;          // leave RTLD_DEEPBIND to dlopen as the caller gave it
+    setting_t held_bytes;        // foreign blocks that a thread may hold back, in bytes per size class
+    bool disallow_os_alloc;      // no more memory from the system than what is handed over or reserved for it
+    setting_t numa_nodes;        // nodes to tell apart; 0: those of the machine
     // Samples (heap/sampling.c) and guarded blocks (front/guard.c).
-    long guarded_sample_seed; // of the draws; 0: each run its own
-    long guarded_sample_rate; // one allocation in so many; 0: none
-    long guarded_min;         // sizes to guard, in bytes
-    long guarded_max;
+    setting_t guarded_sample_seed; // of the draws; 0: each run its own
+    setting_t guarded_sample_rate; // one allocation in so many; 0: none
+    setting_t guarded_min;         // sizes to guard, in bytes
+    setting_t guarded_max;
     bool guarded_precise; // up to the last byte, at the price of the alignment
     // Reports and messages (front/report.c).
-    long errors;       // an errors_t
-    long max_errors;   // lines about errors, -1 without end
-    long max_warnings; // and about warnings
+    setting_t errors;       // an errors_t
+    setting_t max_errors;   // lines about errors, -1 without end
+    setting_t max_warnings; // and about warnings
     // The profile (front/profile.c).
-    long profile_rate;           // bytes for one sample
-    long profile_format;         // a profile_form_t
-    long profile_alloc_interval; // bytes allocated, or more in use, or seconds, after which a file is written
-    long profile_inuse_interval;
-    long profile_time_interval;
+    setting_t profile_rate;   // bytes for one sample
+    setting_t profile_format; // a profile_form_t
+    setting_t
+        profile_alloc_interval; // bytes allocated, or more in use, or seconds, after which a file is written
+    setting_t profile_inuse_interval;
+    setting_t profile_time_interval;
     bool profile_leaks; // say at the end what is still held
     // [constant after init]
-    long region_bytes_log2;     // first reservation, as a power of two
-    long reserve_os_bytes;      // to reserve and commit at the start
-    long reserve_huge_pages;    // of 1 GiB each, to reserve at the start
-    long reserve_huge_pages_at; // the NUMA node for them; -1: all nodes in turn
-    long secure;                // level of hardening, 0 to SECURE_LEVEL_MAX
-    bool group_limit;           // lower the limits to those of the process's control groups
+    setting_t region_bytes_log2;     // first reservation, as a power of two
+    setting_t reserve_os_bytes;      // to reserve and commit at the start
+    setting_t reserve_huge_pages;    // of 1 GiB each, to reserve at the start
+    setting_t reserve_huge_pages_at; // the NUMA node for them; -1: all nodes in turn
+    setting_t secure;                // level of hardening, 0 to SECURE_LEVEL_MAX
+    bool group_limit;                // lower the limits to those of the process's control groups
 } conf_t;
 
 extern MI_HIDDEN conf_t mi__conf;

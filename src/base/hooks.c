@@ -12,7 +12,7 @@
 static void
 write_to_stderr(const char *chars, size_t length)
 {
-    if (write(STDERR_FILENO, chars, length) < 0) {
+    if (write(STDERR_FILENO, chars, (unsigned)length) < 0) {
         // Nowhere to say it.
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// platform.h — the only file that names compilers and processors.
+// platform.h — the only file that names compilers, processors, and kinds of object files.
 //
 // Owns:        nothing
 // Threads:     macros and pure functions only
@@ -25,21 +25,52 @@
 #define MI_START __attribute__((section(".text.startup")))
 #define MI_NODISCARD __attribute__((warn_unused_result))
 #define MI_ALIGNED(n) __attribute__((aligned(n)))
+#if defined(_WIN32) && !defined(__clang__)
+#define MI_FORMAT(fmt, args) __attribute__((format(gnu_printf, fmt, args)))
+#else
 #define MI_FORMAT(fmt, args) __attribute__((format(printf, fmt, args)))
+#endif
 #define MI_WEAK __attribute__((weak))
 
-// A symbol that programs may use; everything else is hidden by the build.
+// MI_EXPORT marks a symbol that programs may use; everything else is hidden by the build. MI_HIDDEN marks
+// data that our files share: reached directly, not through the global offset table.
+#if defined(__ELF__)
 #define MI_EXPORT __attribute__((visibility("default")))
-
-// Data shared between our files: reached directly, not through the global offset table.
 #define MI_HIDDEN __attribute__((visibility("hidden")))
+#else
+#define MI_EXPORT __declspec(dllexport)
+#define MI_HIDDEN
+#endif
 
 // Thread-local storage that is reached by one load from the thread pointer. A library that may be
 // part of a dlopen'ed object on musl asks for another model (MI_TLS_MODEL).
 #ifndef MI_TLS_MODEL
 #define MI_TLS_MODEL "initial-exec"
 #endif
+//
+// Each such variable x is followed by `#define x OF_THREAD(x)`; one that files share is declared as x_mine.
+#if !defined(_WIN32)
 #define MI_THREAD_LOCAL __thread __attribute__((tls_model(MI_TLS_MODEL)))
+#define OF_THREAD(x) (x)
+#elif defined(__x86_64__)
+// What gcc makes of __thread there allocates, and is gone before the thread's end is told. So the variables
+// stand in what the system copies for each new thread, and a copy is found as the system's rules have it.
+#define MI_THREAD_LOCAL __attribute__((section(".tls$MI")))
+#define OF_THREAD(x) (*(__typeof__(x) *)mi__of_thread((uintptr_t) & (x)))
+
+extern unsigned long _tls_index;    // of the C runtime: which of a thread's copies is this module's
+extern const uintptr_t _tls_used[]; // and where the original starts, first of all
+
+static inline uintptr_t
+mi__of_thread(uintptr_t original)
+{
+    const uintptr_t *copies;
+    __asm__("movq %%gs:0x58, %0" : "=r"(copies));
+    return copies[_tls_index] + (original - _tls_used[0]);
+}
+#else
+#error "no thread-local storage for Windows on this processor yet"
+#endif
 
 #if defined(__SANITIZE_THREAD__)
 #define MI_TSAN 1

@@ -7,9 +7,7 @@
 // Not here:    see account.h
 #include "front/account.h"
 
-#include <elf.h>
 #include <errno.h>
-#include <link.h>
 
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -19,7 +17,6 @@
 enum {
     ACCOUNT_BYTES = 16 * 1024,
     TRIES = 1000, // another report is waited for this often: after a fork its thread may be gone
-    ID_BYTES = 20,
 };
 
 // For debuggers and core dumps, by its name.
@@ -69,38 +66,6 @@ mi__account_put(const char *fmt, ...)
     append(text.chars, text.length);
 }
 
-// The build id of the file that is mapped at `base`, from its program headers in memory; NULL when there is
-// none.
-static const unsigned char *
-build_id(uintptr_t base, size_t *length)
-{
-    const ElfW(Ehdr) *file = (const ElfW(Ehdr) *)base; // NOLINT(performance-no-int-to-ptr)
-    if (!mi__os_is_readable(file) || __builtin_memcmp(file->e_ident, ELFMAG, SELFMAG) != 0) {
-        return NULL;
-    }
-    uintptr_t shift = file->e_type == ET_DYN ? base : 0;
-    const ElfW(Phdr) *header =
-        (const ElfW(Phdr) *)(base + file->e_phoff); // NOLINT(performance-no-int-to-ptr)
-    for (int i = 0; i < file->e_phnum; i++, header++) {
-        if (header->p_type != PT_NOTE ||
-            !mi__os_is_readable((const void *)(shift + header->p_vaddr))) { // NOLINT
-            continue;
-        }
-        uintptr_t at = shift + header->p_vaddr;
-        uintptr_t end = at + header->p_filesz;
-        while (end - at > sizeof(ElfW(Nhdr)) && at < end) {
-            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at; // NOLINT(performance-no-int-to-ptr)
-            uintptr_t content = at + sizeof *note + align_up(note->n_namesz, 4);
-            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && note->n_descsz <= ID_BYTES) {
-                *length = note->n_descsz;
-                return (const unsigned char *)content; // NOLINT(performance-no-int-to-ptr)
-            }
-            at = content + align_up(note->n_descsz, 4);
-        }
-    }
-    return NULL;
-}
-
 // Return addresses point behind the call.
 static bool
 find_module(uintptr_t frame, char *name, size_t size, uintptr_t *offset)
@@ -117,11 +82,11 @@ mi__account_frames(const uintptr_t *frames, size_t count)
         uintptr_t offset;
         text_t text;
         text_init(&text);
-        mi__format(&text, "    #%zu 0x%lx", i, (unsigned long)(frames[i] - 1));
+        mi__format(&text, "    #%zu 0x%zx", i, (size_t)(frames[i] - 1));
         if (find_module(frames[i], name, sizeof name, &offset)) {
-            mi__format(&text, " (%s+0x%lx)", name, (unsigned long)offset);
+            mi__format(&text, " (%s+0x%zx)", name, (size_t)offset);
             size_t length = 0;
-            const unsigned char *id = build_id(frames[i] - 1 - offset, &length);
+            const unsigned char *id = mi__os_build_id(frames[i] - 1 - offset, &length);
             for (size_t k = 0; id != NULL && k < length; k++) {
                 mi__format(&text, k == 0 ? " (BuildId: %02x" : "%02x", id[k]);
             }
@@ -142,7 +107,7 @@ mi__account_summary(const char *kind, const uintptr_t *frames, size_t count)
     char name[256];
     uintptr_t offset;
     if (count > 0 && find_module(frames[0], name, sizeof name, &offset)) {
-        mi__account_put("SUMMARY: mimalloc: %s (%s+0x%lx)\n", kind, name, (unsigned long)offset);
+        mi__account_put("SUMMARY: mimalloc: %s (%s+0x%zx)\n", kind, name, (size_t)offset);
     } else {
         mi__account_put("SUMMARY: mimalloc: %s\n", kind);
     }

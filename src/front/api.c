@@ -5,7 +5,6 @@
 // Threads:     any
 // Not here:    POSIX and Windows names → front/posix.c, C++ → front/new.c, malloc itself →
 //              front/override.c, figures → front/stats_api.c, options → front/options_api.c
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,11 +84,10 @@ char *
 mi_realpath(const char *fname, char *resolved_name)
 {
     if (resolved_name != NULL) {
-        return realpath(fname, resolved_name);
+        return mi__os_full_path(fname, resolved_name);
     }
-    // With a buffer of ours, for libc's own block may come from another malloc.
-    char buffer[PATH_MAX];
-    return realpath(fname, buffer) == NULL ? NULL : copy_chars(buffer, strlen(buffer));
+    char buffer[OS_PATH_MAX];
+    return mi__os_full_path(fname, buffer) == NULL ? NULL : copy_chars(buffer, strlen(buffer));
 }
 
 // ---- More of the same

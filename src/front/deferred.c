@@ -13,6 +13,7 @@
 static hook_t hook;
 static _Atomic(unsigned long long) beats;
 static MI_THREAD_LOCAL bool calling;
+#define calling OF_THREAD(calling)
 
 void
 mi__deferred_set(mi_deferred_free_fun *fun, void *arg)

@@ -128,6 +128,7 @@ _Static_assert(sizeof(site_sum_t) == 32 && offsetof(site_sum_t, weight) == 16,
 _Static_assert(HEAP_LIVE == 0 && HEAP_ORPHAN == 1 && HEAP_CLAIMED == 2 && HEAP_DEAD == 3 && HEAP_VACANT == 4,
                "states have the numbers that mimalloc-descriptor.h tells");
 
+#if defined(__ELF__)
 // A note says how far from itself the descriptor is: program headers lead to it where no symbol is left. The
 // second name is one that the linker resolves at once, as a note needs it.
 extern const mi_descriptor_t mi__descriptor MI_HIDDEN __attribute__((alias("mi_descriptor")));
@@ -141,3 +142,4 @@ __asm__(".pushsection .note.mimalloc, \"a\", %note\n"
         ".long mi__descriptor - .\n"
         ".popsection\n");
 _Static_assert(sizeof(MI_DESCRIPTOR_NOTE) == 9 && MI_DESCRIPTOR_NOTE_TYPE == 1, "what the note says");
+#endif

@@ -5,7 +5,6 @@
 // Threads:     any
 // Not here:    making, ending and asking about heaps → front/heap_manage.c, the same without a heap →
 //              front/api.c
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,7 @@
 #include "front/heap_types.h"
 #include "front/new.h"
 #include "heap/siblings.h"
+#include "os/os.h"
 
 // The calling thread's part of the heap; NULL without memory for one.
 static inline thread_heap_t *
@@ -170,10 +170,10 @@ char *
 mi_heap_realpath(mi_heap_t *heap, const char *fname, char *resolved_name)
 {
     if (resolved_name != NULL) {
-        return realpath(fname, resolved_name);
+        return mi__os_full_path(fname, resolved_name);
     }
-    char buffer[PATH_MAX];
-    return realpath(fname, buffer) == NULL ? NULL : copy_chars(heap, buffer, strlen(buffer));
+    char buffer[OS_PATH_MAX];
+    return mi__os_full_path(fname, buffer) == NULL ? NULL : copy_chars(heap, buffer, strlen(buffer));
 }
 
 // ---- Heaps, aligned

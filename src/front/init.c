@@ -9,9 +9,7 @@
 #endif
 #include "front/init.h"
 
-#include <dlfcn.h>
 #include <mimalloc.h>
-#include <pthread.h>
 
 #include "alloc/alloc.h"
 #include "base/bits.h"
@@ -24,6 +22,7 @@
 #include "front/limit_api.h"
 #include "front/live.h"
 #include "front/options.h"
+#include "front/override.h"
 #include "front/profile.h"
 #include "front/report.h"
 #include "front/sample.h"
@@ -67,7 +66,7 @@ mi__front_first_use(void)
         // Before the options: what the user asks for is done even when it costs.
         size_t cheap_log2 = highest_bit(mi__os_cheap_reserve());
         if (mi__options_origin(mi__options_find(mi_option_region_size)) == OPTION_BY_DEFAULT) {
-            mi__conf.region_bytes_log2 = (long)size_min((size_t)mi__conf.region_bytes_log2, cheap_log2);
+            mi__conf.region_bytes_log2 = (setting_t)size_min((size_t)mi__conf.region_bytes_log2, cheap_log2);
         }
     }
     mi__options_load();
@@ -82,13 +81,17 @@ mi__front_first_use(void)
     }
 }
 
+#if OVERRIDE_SEARCHES
+#include <dlfcn.h>
+#endif
+
 // Whose malloc the program calls, NULL for ours. In a static link that is known from the link. In a
 // shared one the name may lead to an entry of the program's own, so the answer is where a block
 // comes from.
 static const char *
 malloc_provider(void)
 {
-#if MI_SHARED && MI_OVERRIDE
+#if OVERRIDE_SEARCHES && MI_OVERRIDE
     static Dl_info found;
     void *malloc_found = dlsym(RTLD_DEFAULT, "malloc");
     void *free_found = dlsym(RTLD_DEFAULT, "free");
@@ -138,7 +141,7 @@ mi__process_init(void)
     mi__front_first_use();
     // No handler for the time before the fork: whatever it locked could be held by a caller of
     // fork.
-    pthread_atfork(NULL, NULL, after_fork);
+    mi__os_after_fork(after_fork);
     mi__sample_start_guard();
     if (conf_get(verbose) || conf_get(show_stats) || conf_get(profile_leaks)) {
         mi__os_keep_stderr();

@@ -39,10 +39,10 @@ mi__limit_api_tell(bool hard, size_t held_bytes)
 }
 
 static void
-lower(mi_option_t number, long to)
+lower(mi_option_t number, setting_t to)
 {
     const option_t *option = mi__options_find((int)number);
-    long set = mi__options_get(option);
+    setting_t set = mi__options_get(option);
     if (set == 0 || to < set) {
         (void)mi__options_set(option, to, OPTION_BY_ENVIRONMENT);
     }
@@ -56,11 +56,11 @@ mi__limit_api_read_group(void)
     mi__os_group_limits(&high, &max);
     if (max != SIZE_MAX) {
         max -= max / REST_SHARE;
-        lower(mi_option_memory_limit, (long)max);
+        lower(mi_option_memory_limit, (setting_t)max);
         high = size_min(high, max - max / SOFT_SHARE);
     }
     if (high != SIZE_MAX) {
-        lower(mi_option_memory_soft_limit, (long)high);
+        lower(mi_option_memory_soft_limit, (setting_t)high);
     }
 }
 
@@ -81,9 +81,9 @@ mi__limit_api_start(void)
 void
 mi_memory_limit_set(size_t soft, size_t hard)
 {
-    (void)mi__options_set(mi__options_find(mi_option_memory_soft_limit), (long)size_min(soft, LONG_MAX),
-                          OPTION_BY_PROGRAM);
-    (void)mi__options_set(mi__options_find(mi_option_memory_limit), (long)size_min(hard, LONG_MAX),
+    (void)mi__options_set(mi__options_find(mi_option_memory_soft_limit),
+                          (setting_t)size_min(soft, PTRDIFF_MAX), OPTION_BY_PROGRAM);
+    (void)mi__options_set(mi__options_find(mi_option_memory_limit), (setting_t)size_min(hard, PTRDIFF_MAX),
                           OPTION_BY_PROGRAM);
 }
 

@@ -12,7 +12,6 @@
 #endif
 #include "front/new.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 
 #include "mimalloc.h"
@@ -33,7 +32,9 @@ MI_WEAK void _ZSt17__throw_bad_allocv(void);
 // knows.
 typedef void (*function_t)(void);
 
-#if MI_SHARED
+#if OVERRIDE_SEARCHES
+#include <dlfcn.h>
+
 static function_t
 runtime_function(const char *name)
 {

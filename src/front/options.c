@@ -32,7 +32,8 @@ enum {
 #define AT(field) offsetof(conf_t, field)
 #define WITHOUT_EFFECT(name, legacy, kind, fallback)                                                         \
     {                                                                                                        \
-        mi_option_##name, #name, legacy, kind, NULL, LONG_MIN, LONG_MAX, fallback, OPTION_NO_EFFECT, NULL    \
+        mi_option_##name, #name, legacy, kind, NULL, PTRDIFF_MIN, PTRDIFF_MAX, fallback, OPTION_NO_EFFECT,   \
+            NULL                                                                                             \
     }
 
 // clang-format off
@@ -56,7 +57,7 @@ const option_t mi__options[] = {
     {mi_option_reserve_huge_os_pages_at, "reserve_huge_os_pages_at", NULL, OPTION_NUMBER, NULL, -1, NODES_MAX,
      -1, AT(reserve_huge_pages_at),
      "the NUMA node that these pages are to be near to; -1: all nodes in equal parts"},
-    {mi_option_reserve_os_memory, "reserve_os_memory", NULL, OPTION_BYTES, NULL, 0, LONG_MAX / 2, 0,
+    {mi_option_reserve_os_memory, "reserve_os_memory", NULL, OPTION_BYTES, NULL, 0, PTRDIFF_MAX / 2, 0,
      AT(reserve_os_bytes),
      "memory to reserve and commit at the start; it is used before other memory"},
     WITHOUT_EFFECT(deprecated_segment_cache, "segment_cache", OPTION_NUMBER, 0),
@@ -88,15 +89,16 @@ const option_t mi__options[] = {
     WITHOUT_EFFECT(disallow_arena_alloc, NULL, OPTION_NUMBER, 0),
     WITHOUT_EFFECT(retry_on_oom, NULL, OPTION_NUMBER, 400),
     WITHOUT_EFFECT(visit_abandoned, NULL, OPTION_NUMBER, 0),
-    {mi_option_guarded_min, "guarded_min", NULL, OPTION_NUMBER, NULL, 0, LONG_MAX, 0, AT(guarded_min),
+    {mi_option_guarded_min, "guarded_min", NULL, OPTION_NUMBER, NULL, 0, PTRDIFF_MAX, 0, AT(guarded_min),
      "bytes of the smallest allocation that may be guarded"},
-    {mi_option_guarded_max, "guarded_max", NULL, OPTION_NUMBER, NULL, 0, LONG_MAX, BLOCK_MAX, AT(guarded_max),
+    {mi_option_guarded_max, "guarded_max", NULL, OPTION_NUMBER, NULL, 0, PTRDIFF_MAX, BLOCK_MAX,
+     AT(guarded_max),
      "bytes of the largest one; none above 64 KiB is guarded"},
     {mi_option_guarded_precise, "guarded_precise", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(guarded_precise),
      "guard up to the last byte that was asked for, at the price of the block's alignment"},
-    {mi_option_guarded_sample_rate, "guarded_sample_rate", NULL, OPTION_NUMBER, NULL, 0, LONG_MAX, 200000,
+    {mi_option_guarded_sample_rate, "guarded_sample_rate", NULL, OPTION_NUMBER, NULL, 0, PTRDIFF_MAX, 200000,
      AT(guarded_sample_rate), "one allocation in so many is guarded (docs/guarded.md); 0: none"},
-    {mi_option_guarded_sample_seed, "guarded_sample_seed", NULL, OPTION_NUMBER, NULL, 0, LONG_MAX, 0,
+    {mi_option_guarded_sample_seed, "guarded_sample_seed", NULL, OPTION_NUMBER, NULL, 0, PTRDIFF_MAX, 0,
      AT(guarded_sample_seed), "where the draws of samples start; 0: at random in each run"},
     WITHOUT_EFFECT(generic_collect, NULL, OPTION_NUMBER, 10000),
     WITHOUT_EFFECT(page_reclaim_on_free, "abandoned_reclaim_on_free", OPTION_NUMBER, 0),
@@ -116,7 +118,7 @@ const option_t mi__options[] = {
      "free memory goes back in ranges of this size, rounded down to a power of two, that are wholly free; 0: "
      "64 KiB, or 2 MiB where allow_thp is 2"},
     WITHOUT_EFFECT(arena_max_object_size, NULL, OPTION_BYTES,
-                   GIB / 4 * (sizeof(void *) == 8 ? 8L : 1L)),
+                   (setting_t)GIB / 4 * (sizeof(void *) == 8 ? 8 : 1)),
     WITHOUT_EFFECT(arena_is_numa_local, NULL, OPTION_NUMBER, 0),
 
     // Options of this library.
@@ -134,19 +136,19 @@ const option_t mi__options[] = {
     {mi_option_purge_thread, "purge_thread", NULL, OPTION_CHOICE, "auto|never|always", 0, PURGE_THREAD_ALWAYS,
      PURGE_THREAD_AUTO, AT(purge_thread),
      "whether a helper thread gives memory back while idle; auto: in processes that have threads anyway"},
-    {mi_option_memory_limit, "memory_limit", NULL, OPTION_BYTES, NULL, 0, LONG_MAX, 0, AT(memory_limit),
+    {mi_option_memory_limit, "memory_limit", NULL, OPTION_BYTES, NULL, 0, PTRDIFF_MAX, 0, AT(memory_limit),
      "bytes that the process may hold; what would exceed it fails with ENOMEM; 0: no limit"},
-    {mi_option_memory_soft_limit, "memory_soft_limit", NULL, OPTION_BYTES, NULL, 0, LONG_MAX, 0,
+    {mi_option_memory_soft_limit, "memory_soft_limit", NULL, OPTION_BYTES, NULL, 0, PTRDIFF_MAX, 0,
      AT(memory_soft_limit), "bytes above which free memory is given back at once; 0: no limit"},
     {mi_option_cgroup_limit, "cgroup_limit", NULL, OPTION_SWITCH, NULL, 0, 1, 0, AT(group_limit),
      "lower both limits to those of the control group, version 1 or 2, when the process starts"},
-    {mi_option_profile_rate, "profile_rate", "profile_sample_rate", OPTION_BYTES, NULL, 1, LONG_MAX,
+    {mi_option_profile_rate, "profile_rate", "profile_sample_rate", OPTION_BYTES, NULL, 1, PTRDIFF_MAX,
      512 * 1024, AT(profile_rate), "bytes for which the profile takes one sample, in the mean"},
     {mi_option_profile_format, "profile_format", NULL, OPTION_CHOICE, "pprof|text|folded|report", 0,
      PROFILE_FORMS - 1, PROFILE_PPROF, AT(profile_format), "the form of the profile's files"},
-    {mi_option_profile_alloc_interval, "profile_alloc_interval", NULL, OPTION_BYTES, NULL, 0, LONG_MAX, 0,
+    {mi_option_profile_alloc_interval, "profile_alloc_interval", NULL, OPTION_BYTES, NULL, 0, PTRDIFF_MAX, 0,
      AT(profile_alloc_interval), "bytes to allocate before the next file of the profile; 0: none for that"},
-    {mi_option_profile_inuse_interval, "profile_inuse_interval", NULL, OPTION_BYTES, NULL, 0, LONG_MAX, 0,
+    {mi_option_profile_inuse_interval, "profile_inuse_interval", NULL, OPTION_BYTES, NULL, 0, PTRDIFF_MAX, 0,
      AT(profile_inuse_interval),
      "by how many bytes the memory in use exceeds its last peak before the next file of the profile; 0: none "
      "for that"},
@@ -185,8 +187,8 @@ _Static_assert(COUNT == _mi_option_last + _mi_option_ours_last - FIRST_OF_OURS, 
 static const char other_variables[] = "disable_redirect";
 static const char path_variables[] = "profile|metrics";
 
-static _Atomic(uint8_t) origins[COUNT]; // option_origin_t
-static _Atomic(long) values[COUNT];     // of options without effect, once they are set
+static _Atomic(uint8_t) origins[COUNT];  // option_origin_t
+static _Atomic(setting_t) values[COUNT]; // of options without effect, once they are set
 
 // ---- words
 
@@ -209,10 +211,10 @@ is_word(const char *text, char end, const char *word)
 }
 
 // The index of `text`, up to its end or to `end`, in `words`; -1 when it is none of them.
-static long
+static setting_t
 word_index(const char *words, const char *text, char end)
 {
-    for (long index = 0;; index++) {
+    for (setting_t index = 0;; index++) {
         if (is_word(text, end, words)) {
             return index;
         }
@@ -228,17 +230,17 @@ word_index(const char *words, const char *text, char end)
 // ---- values
 
 static bool
-parse_number(const char *text, long *value)
+parse_number(const char *text, setting_t *value)
 {
     bool negative = *text == '-';
     text += negative || *text == '+';
     if (*text == 0) {
         return false;
     }
-    long sum = 0;
+    setting_t sum = 0;
     for (; *text != 0; text++) {
         if (*text < '0' || *text > '9' || __builtin_mul_overflow(sum, 10L, &sum) ||
-            __builtin_add_overflow(sum, (long)(*text - '0'), &sum)) {
+            __builtin_add_overflow(sum, (setting_t)(*text - '0'), &sum)) {
             return false;
         }
     }
@@ -248,9 +250,9 @@ parse_number(const char *text, long *value)
 
 // Numbers may be given by the words of switches, too: an empty value is 1.
 static bool
-parse_switch_or_number(const char *text, long *value)
+parse_switch_or_number(const char *text, setting_t *value)
 {
-    long index = word_index("0|false|no|off||1|true|yes|on", text, 0);
+    setting_t index = word_index("0|false|no|off||1|true|yes|on", text, 0);
     if (index >= 0) {
         *value = index >= 4;
         return true;
@@ -259,7 +261,7 @@ parse_switch_or_number(const char *text, long *value)
 }
 
 static bool
-parse_value(const option_t *option, const char *text, long *value)
+parse_value(const option_t *option, const char *text, setting_t *value)
 {
     size_t bytes = 0;
     if (__builtin_strlen(text) > VALUE_MAX) {
@@ -277,16 +279,16 @@ parse_value(const option_t *option, const char *text, long *value)
         *value = *value != 0;
         return true;
     case OPTION_BYTES:
-        if (!mi__parse_size(text, &bytes) || bytes > LONG_MAX) {
+        if (!mi__parse_size(text, &bytes) || bytes > PTRDIFF_MAX) {
             return false;
         }
-        *value = (long)bytes;
+        *value = (setting_t)bytes;
         break;
     case OPTION_POWER:
         if (!mi__parse_size(text, &bytes) || bytes == 0) {
             return false;
         }
-        *value = (long)highest_bit(bytes);
+        *value = (setting_t)highest_bit(bytes);
         break;
     default:
         if (!parse_switch_or_number(text, value)) {
@@ -318,7 +320,7 @@ mi__options_origin(const option_t *option)
     return (option_origin_t)atomic_get_relaxed(&origins[row_of(option)]);
 }
 
-long
+setting_t
 mi__options_get(const option_t *option)
 {
     if (option->place == OPTION_NO_EFFECT) {
@@ -327,11 +329,11 @@ mi__options_get(const option_t *option)
     }
     const char *at = (const char *)&mi__conf + option->place;
     return option->kind == OPTION_SWITCH ? HINT_GET(*(const bool *)(const void *)at)
-                                         : HINT_GET(*(const long *)(const void *)at);
+                                         : HINT_GET(*(const setting_t *)(const void *)at);
 }
 
 bool
-mi__options_set(const option_t *option, long value, option_origin_t origin)
+mi__options_set(const option_t *option, setting_t value, option_origin_t origin)
 {
     if (origin < mi__options_origin(option)) {
         return false;
@@ -343,7 +345,7 @@ mi__options_set(const option_t *option, long value, option_origin_t origin)
     } else if (option->kind == OPTION_SWITCH) {
         __atomic_store_n((bool *)(void *)at, value != 0, __ATOMIC_RELAXED);
     } else {
-        __atomic_store_n((long *)(void *)at, value, __ATOMIC_RELAXED);
+        __atomic_store_n((setting_t *)(void *)at, value, __ATOMIC_RELAXED);
     }
     atomic_set_relaxed(&origins[row_of(option)], (uint8_t)origin);
     return true;
@@ -365,7 +367,7 @@ mi__options_put_name(text_t *text, const option_t *option)
 }
 
 void
-mi__options_put_value(text_t *text, const option_t *option, long value)
+mi__options_put_value(text_t *text, const option_t *option, setting_t value)
 {
     if (option->words != NULL) {
         const char *word = option->words;
@@ -380,7 +382,7 @@ mi__options_put_value(text_t *text, const option_t *option, long value)
     } else if (option->kind == OPTION_POWER && (size_t)value < 8 * sizeof(size_t)) {
         mi__format_bytes(text, (size_t)1 << value);
     } else {
-        mi__format(text, "%ld", value);
+        mi__format(text, "%lld", (long long)value);
     }
 }
 
@@ -438,7 +440,7 @@ read_entry(const char *entry, void *arg)
         return;
     }
     const option_t *option = find(name, *legacy);
-    long value = 0;
+    setting_t value = 0;
     if (option == NULL) {
         return;
     }

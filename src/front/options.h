@@ -16,6 +16,7 @@
 #ifndef MI_FRONT_OPTIONS_H
 #define MI_FRONT_OPTIONS_H
 
+#include "base/config.h"
 #include "base/format.h"
 
 typedef enum option_kind_t {
@@ -42,11 +43,11 @@ typedef struct option_t {
     const char *legacy; // older names that do the same, separated by '|'; or NULL
     option_kind_t kind;
     const char *words; // of a choice, separated by '|', in the order of their values; or NULL
-    long min;          // of what is stored
-    long max;
-    long fallback;    // what is stored when nobody sets the option
-    size_t place;     // in conf_t, or OPTION_NO_EFFECT
-    const char *help; // NULL for one without effect
+    setting_t min;     // of what is stored
+    setting_t max;
+    setting_t fallback; // what is stored when nobody sets the option
+    size_t place;       // in conf_t, or OPTION_NO_EFFECT
+    const char *help;   // NULL for one without effect
 } option_t;
 
 // The table, in the order of numbers.
@@ -61,15 +62,15 @@ void mi__options_load(void);
 const option_t *mi__options_find(int number);
 
 // The value that `option` has now, as it is stored, and who gave it.
-long mi__options_get(const option_t *option);
+setting_t mi__options_get(const option_t *option);
 option_origin_t mi__options_origin(const option_t *option);
 
 // Stores `value`, or the nearest one that the option may have; false, and nothing changes, when the
 // option has its value from an origin that goes before this one.
-bool mi__options_set(const option_t *option, long value, option_origin_t origin);
+bool mi__options_set(const option_t *option, setting_t value, option_origin_t origin);
 
 // Appends the value as a user would write it, and the name as a variable.
-void mi__options_put_value(text_t *text, const option_t *option, long value);
+void mi__options_put_value(text_t *text, const option_t *option, setting_t value);
 void mi__options_put_name(text_t *text, const option_t *option);
 
 #endif

@@ -28,26 +28,26 @@ row(mi_option_t option)
 
 // ---- what is stored, and what programs see: sizes are in KiB for them
 
-static long
-stored_to_program(const option_t *option, long stored)
+static setting_t
+stored_to_program(const option_t *option, setting_t stored)
 {
     if (option->kind == OPTION_BYTES) {
         return stored / 1024 + (stored % 1024 != 0);
     }
     if (option->kind == OPTION_POWER) {
-        return stored < KIB_LOG2 ? 1 : 1L << (stored - KIB_LOG2);
+        return stored < KIB_LOG2 ? 1 : (setting_t)1 << (stored - KIB_LOG2);
     }
     return stored;
 }
 
-static long
-program_to_stored(const option_t *option, long value)
+static setting_t
+program_to_stored(const option_t *option, setting_t value)
 {
     if (option->kind == OPTION_BYTES) {
-        return value > LONG_MAX / 1024 ? LONG_MAX : value < 0 ? 0 : value * 1024;
+        return value > PTRDIFF_MAX / 1024 ? PTRDIFF_MAX : value < 0 ? 0 : value * 1024;
     }
     if (option->kind == OPTION_POWER) {
-        return value <= 0 ? 0 : (long)highest_bit((size_t)value) + KIB_LOG2;
+        return value <= 0 ? 0 : (setting_t)highest_bit((size_t)value) + KIB_LOG2;
     }
     if (option->kind == OPTION_SWITCH) {
         return value != 0;
@@ -61,7 +61,8 @@ static long
 get(mi_option_t option)
 {
     const option_t *at = row(option);
-    return at == NULL ? 0 : stored_to_program(at, mi__options_get(at));
+    setting_t value = at == NULL ? 0 : stored_to_program(at, mi__options_get(at));
+    return value > LONG_MAX ? LONG_MAX : (long)value;
 }
 
 long
@@ -81,7 +82,7 @@ size_t
 mi_option_get_size(mi_option_t option)
 {
     const option_t *at = row(option);
-    long stored = at == NULL ? 0 : mi__options_get(at);
+    setting_t stored = at == NULL ? 0 : mi__options_get(at);
     if (stored < 0) {
         return 0;
     }
@@ -110,7 +111,7 @@ act(mi_option_t option)
 }
 
 static void
-set(mi_option_t option, long value, option_origin_t origin)
+set(mi_option_t option, setting_t value, option_origin_t origin)
 {
     const option_t *at = row(option);
     if (at != NULL && mi__options_set(at, program_to_stored(at, value), origin)) {

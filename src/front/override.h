@@ -9,7 +9,7 @@
 #ifndef MI_FRONT_OVERRIDE_H
 #define MI_FRONT_OVERRIDE_H
 
-#include <features.h>
+#include <stdint.h>
 
 #ifndef MI_OVERRIDE
 #define MI_OVERRIDE 1
@@ -20,6 +20,9 @@
 
 // malloc and its like.
 #define OVERRIDE_LIBC MI_OVERRIDE
+
+// Whether the loader is asked for functions by name.
+#define OVERRIDE_SEARCHES (MI_SHARED && __has_include(<dlfcn.h>))
 
 // Operators new and delete. "m" in their names stands for unsigned long, "j" for unsigned int: the
 // type of sizes.

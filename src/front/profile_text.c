@@ -4,12 +4,7 @@
 // Owns:        nothing
 // Threads:     see profile_text.h
 // Not here:    see profile_text.h
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include "front/profile_text.h"
-
-#include <dlfcn.h>
 
 #include "os/os.h"
 
@@ -88,19 +83,22 @@ file_of(const char *path)
 static void
 put_name(sink_t *sink, const profile_view_t *view, uintptr_t frame, bool with_place)
 {
-    Dl_info info;
+    os_symbol_t symbol = {0};
     uintptr_t address = frame - 1;
-    if (!view->symbols || dladdr((void *)address, &info) == 0) { // NOLINT(performance-no-int-to-ptr)
+    if (view->symbols) {
+        mi__os_symbol(address, &symbol);
+    }
+    if (symbol.file == NULL) {
         mi__sink_text(sink, "0x%zx", (size_t)address);
         return;
     }
-    size_t offset = address - (uintptr_t)info.dli_fbase;
-    if (info.dli_sname != NULL) {
-        mi__sink_text(sink, "%.*s", (int)NAME_MAX_CHARS, info.dli_sname);
+    size_t offset = address - symbol.base;
+    if (symbol.function != NULL) {
+        mi__sink_text(sink, "%.*s", (int)NAME_MAX_CHARS, symbol.function);
     }
-    if (info.dli_sname == NULL || with_place) {
-        const char *form = info.dli_sname == NULL ? "%.*s+0x%zx" : " (%.*s+0x%zx)";
-        mi__sink_text(sink, form, (int)NAME_MAX_CHARS, file_of(info.dli_fname), offset);
+    if (symbol.function == NULL || with_place) {
+        const char *form = symbol.function == NULL ? "%.*s+0x%zx" : " (%.*s+0x%zx)";
+        mi__sink_text(sink, form, (int)NAME_MAX_CHARS, file_of(symbol.file), offset);
     }
 }
 

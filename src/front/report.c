@@ -41,6 +41,7 @@ static _Atomic(uint64_t) failures;
 
 // Set while a function of the program runs: what it causes must not call it again.
 static MI_THREAD_LOCAL bool in_callback;
+#define in_callback OF_THREAD(in_callback)
 
 static void
 keep_early(const char *text, size_t length)
@@ -189,7 +190,7 @@ mi__message(const char *fmt, ...)
 // Counts one more line of a kind; false when there were `max` already. The last one says that it is
 // the last.
 static bool
-may_say(_Atomic(long) *said, long max, const char *option)
+may_say(_Atomic(setting_t) *said, setting_t max, const char *option)
 {
     if (max < 0) {
         return true;
@@ -197,9 +198,9 @@ may_say(_Atomic(long) *said, long max, const char *option)
     if (atomic_get_relaxed(said) > max) {
         return false; // also keeps the count from wrapping
     }
-    long before = atomic_add_relaxed(said, 1);
+    setting_t before = atomic_add_relaxed(said, 1);
     if (before == max && max > 0) {
-        mi__message("there are more; not shown because of %s=%ld\n", option, max);
+        mi__message("there are more; not shown because of %s=%ld\n", option, (long)max);
     }
     return before < max;
 }
@@ -207,7 +208,7 @@ may_say(_Atomic(long) *said, long max, const char *option)
 static bool
 may_say_error(void)
 {
-    static _Atomic(long) said;
+    static _Atomic(setting_t) said;
     return may_say(&said, conf_get(max_errors), "MIMALLOC_MAX_ERRORS");
 }
 
@@ -220,7 +221,7 @@ details_wanted(void)
 void
 mi__warning(const char *fmt, ...)
 {
-    static _Atomic(long) said;
+    static _Atomic(setting_t) said;
     if (!details_wanted() || !may_say(&said, conf_get(max_warnings), "MIMALLOC_MAX_WARNINGS")) {
         return;
     }

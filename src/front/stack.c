@@ -67,6 +67,7 @@ typedef uintptr_t get_cfa_t(struct _Unwind_Context *);
 typedef uintptr_t get_register_t(struct _Unwind_Context *, int);
 
 static MI_THREAD_LOCAL own_stack_t own;
+#define own OF_THREAD(own)
 static _Atomic(unwinder_t *) unwinder;
 // Set before `unwinder`.
 static get_ip_t *get_ip;

@@ -25,8 +25,10 @@ static page_t *rooms[CLASS_COUNT]; // [lock] pages of the store with room, PAGE_
 
 // The thread is inside of a sampler's function.
 static MI_THREAD_LOCAL bool busy;
+#define busy OF_THREAD(busy)
 // The thread has the lock, or is about to take it.
 static MI_THREAD_LOCAL volatile bool locked;
+#define locked OF_THREAD(locked)
 
 static void
 lock_table(void)

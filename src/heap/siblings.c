@@ -29,7 +29,7 @@ typedef struct siblings_t {
 } siblings_t;
 
 #define NONE_HEAP ((thread_heap_t *)(uintptr_t)&mi__thread_heap_none)
-MI_THREAD_LOCAL thread_heap_t *mi__siblings_last = NONE_HEAP;
+MI_THREAD_LOCAL thread_heap_t *mi__siblings_last_mine = NONE_HEAP;
 
 static siblings_t *
 siblings_of(thread_heap_t *main)

@@ -14,7 +14,8 @@
 #include "heap/heap.h"
 
 // The thread heap that the calling thread used last for a first-class heap; never NULL.
-extern MI_HIDDEN MI_THREAD_LOCAL thread_heap_t *mi__siblings_last;
+extern MI_HIDDEN MI_THREAD_LOCAL thread_heap_t *mi__siblings_last_mine;
+#define mi__siblings_last OF_THREAD(mi__siblings_last_mine)
 
 // The calling thread's heap for `heap`, made when there is none. NULL when there is no memory.
 MI_NODISCARD thread_heap_t *mi__siblings_find(heap_t *heap);

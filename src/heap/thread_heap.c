@@ -38,7 +38,7 @@ const thread_heap_t mi__thread_heap_none = {.main = NONE_HEAP, .serving = {NONE_
 
 _Atomic(uint32_t) mi__thread_heap_wishes;
 
-MI_THREAD_LOCAL thread_heap_t *mi__thread_heap = NONE_HEAP;
+MI_THREAD_LOCAL thread_heap_t *mi__thread_heap_mine = NONE_HEAP;
 
 static bool
 is_none(const page_t *page)

@@ -102,7 +102,8 @@ extern MI_HIDDEN const thread_heap_t mi__thread_heap_none;
 
 // The calling thread's heap that malloc uses: its main one, unless the program chose another; never
 // NULL.
-extern MI_HIDDEN MI_THREAD_LOCAL thread_heap_t *mi__thread_heap;
+extern MI_HIDDEN MI_THREAD_LOCAL thread_heap_t *mi__thread_heap_mine;
+#define mi__thread_heap OF_THREAD(mi__thread_heap_mine)
 
 static inline size_t
 serving_index_small(size_t size)

@@ -3,7 +3,7 @@
 //
 // The files of one system implement it (os_linux*.c); the build chooses. Sizes are in bytes; addresses
 // and sizes of the memory calls are multiples of mi__os_page_size(). No call here allocates by
-// malloc, none changes errno.
+// malloc, none but mi__os_full_path changes errno.
 //
 // Owns:        machine facts (page size), read once
 // Threads:     any, at any time after mi__os_init
@@ -159,6 +159,22 @@ void mi__os_on_fault(os_fault_fun_t *fun);
 // takes. False, and `name` is "", when it is in no file. Async-signal-safe; slow.
 bool mi__os_module(uintptr_t address, char *name, size_t size, uintptr_t *offset);
 
+// The build id of the file that is mapped at `base`; NULL when it has none. Async-signal-safe.
+const unsigned char *mi__os_build_id(uintptr_t base, size_t *length);
+
+// What the loader knows of an address of code: `file` is NULL when it knows nothing, `function` when it knows
+// no name. Takes a lock of the loader's.
+typedef struct os_symbol_t {
+    const char *file;
+    const char *function;
+    uintptr_t base; // of the file
+} os_symbol_t;
+void mi__os_symbol(uintptr_t address, os_symbol_t *symbol);
+
+// The path without links and dots, in `resolved`; or NULL, and errno is set: the one function here that does.
+enum { OS_PATH_MAX = 4096 };
+char *mi__os_full_path(const char *path, char resolved[OS_PATH_MAX]);
+
 // Makes a file that was not there, which only its user may read. Returns its descriptor, or −errno; it
 // follows no symbolic link at the end of the path.
 int mi__os_create(const char *path);
@@ -229,6 +245,9 @@ void mi__os_unlink(const char *path);
 // Closes a file that was made under the name `temporary`, and gives it the name `path` at once as a whole,
 // for all to read; or, where `whole` is false or that fails, removes it. False: there is no new file.
 bool mi__os_publish(int fd, const char *temporary, const char *path, bool whole);
+
+// Calls `fun` in each child of a fork from now on, where the system has such. Called once.
+void mi__os_after_fork(void (*fun)(void));
 
 // Lets other threads run for a moment; sleeps.
 void mi__os_yield(void);

@@ -13,10 +13,13 @@
 #endif
 #include "os/os.h"
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -25,6 +28,15 @@
 #include "base/bits.h"
 
 enum { TEXT_MAX = 4096, OWNER_ONLY = 0600, FOR_ALL = 0644 };
+
+_Static_assert(OS_PATH_MAX >= PATH_MAX, "what realpath writes has room");
+
+// With a buffer of the caller's: libc's own block may come from another malloc.
+char *
+mi__os_full_path(const char *path, char resolved[OS_PATH_MAX])
+{
+    return realpath(path, resolved);
+}
 
 int
 mi__os_create(const char *path)
@@ -147,9 +159,9 @@ typedef struct visit_t {
     char program[TEXT_MAX]; // the first module's file: it comes without a name
 } visit_t;
 
-// Looks for the build id among the notes of a segment.
-static void
-find_build_id(os_module_t *module, const char *at, size_t size, size_t align)
+// The build id among the notes of a segment; NULL when there is none.
+static const unsigned char *
+find_build_id(const char *at, size_t size, size_t align, size_t *length)
 {
     while (size >= sizeof(ElfW(Nhdr))) {
         ElfW(Nhdr) note;
@@ -157,17 +169,37 @@ find_build_id(os_module_t *module, const char *at, size_t size, size_t align)
         size_t name_size = align_up(note.n_namesz, align);
         size_t whole = sizeof note + name_size + align_up(note.n_descsz, align);
         if (whole > size) {
-            return;
+            break;
         }
         if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof "GNU" &&
             __builtin_memcmp(at + sizeof note, "GNU", sizeof "GNU") == 0) {
-            module->build_id = (const unsigned char *)at + sizeof note + name_size;
-            module->build_id_length = note.n_descsz;
-            return;
+            *length = note.n_descsz;
+            return (const unsigned char *)at + sizeof note + name_size;
         }
         at += whole;
         size -= whole;
     }
+    return NULL;
+}
+
+const unsigned char *
+mi__os_build_id(uintptr_t base, size_t *length)
+{
+    const ElfW(Ehdr) *file = (const ElfW(Ehdr) *)base; // NOLINT(performance-no-int-to-ptr)
+    if (!mi__os_is_readable(file) || __builtin_memcmp(file->e_ident, ELFMAG, SELFMAG) != 0) {
+        return NULL;
+    }
+    uintptr_t shift = file->e_type == ET_DYN ? base : 0;
+    const ElfW(Phdr) *header =
+        (const ElfW(Phdr) *)(base + file->e_phoff); // NOLINT(performance-no-int-to-ptr)
+    const unsigned char *id = NULL;
+    for (int i = 0; i < file->e_phnum && id == NULL; i++) {
+        const char *notes = (const char *)(shift + header[i].p_vaddr); // NOLINT(performance-no-int-to-ptr)
+        if (header[i].p_type == PT_NOTE && mi__os_is_readable(notes)) {
+            id = find_build_id(notes, header[i].p_filesz, header[i].p_align == 8 ? 8 : 4, length);
+        }
+    }
+    return id;
 }
 
 static int
@@ -182,7 +214,8 @@ visit(struct dl_phdr_info *info, size_t size, void *arg)
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
         if (header->p_type == PT_NOTE && module.build_id == NULL) {
             const char *notes = (const char *)(info->dlpi_addr + header->p_vaddr); // NOLINT
-            find_build_id(&module, notes, header->p_memsz, header->p_align == 8 ? 8 : 4);
+            module.build_id =
+                find_build_id(notes, header->p_memsz, header->p_align == 8 ? 8 : 4, &module.build_id_length);
         }
     }
     uintptr_t page = mi__os_page_size();
@@ -208,5 +241,19 @@ mi__os_each_module(void (*each)(const os_module_t *module, void *arg), void *arg
     long length = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", to.program, sizeof to.program - 1);
     to.program[length < 0 ? 0 : length] = 0;
     dl_iterate_phdr(visit, &to);
+    errno = saved;
+}
+
+void
+mi__os_symbol(uintptr_t address, os_symbol_t *symbol)
+{
+    int saved = errno;
+    Dl_info info;
+    *symbol = (os_symbol_t){0};
+    if (dladdr((void *)address, &info) != 0) { // NOLINT(performance-no-int-to-ptr)
+        symbol->file = info.dli_fname;
+        symbol->function = info.dli_sname;
+        symbol->base = (uintptr_t)info.dli_fbase;
+    }
     errno = saved;
 }

@@ -43,6 +43,7 @@ typedef struct exit_state_t {
 } exit_state_t;
 
 static MI_THREAD_LOCAL exit_state_t exit_state;
+#define exit_state OF_THREAD(exit_state)
 static pthread_key_t exit_key;
 static bool exit_key_made;
 static void (*exit_function)(void *arg);
@@ -107,6 +108,12 @@ uintptr_t
 mi__os_thread_self(void)
 {
     return (uintptr_t)pthread_self();
+}
+
+void
+mi__os_after_fork(void (*fun)(void))
+{
+    (void)pthread_atfork(NULL, NULL, fun);
 }
 
 void

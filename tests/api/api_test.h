@@ -72,6 +72,24 @@ opaque(size_t size)
 #define API_SANITIZED 0
 #endif
 
+// On Windows paths have a drive before them, and other slashes.
+#if defined(_WIN32)
+#define API_WINDOWS 1
+#else
+#define API_WINDOWS 0
+#endif
+
+static inline int
+is_path(const char *found, const char *path)
+{
+    found += API_WINDOWS && found[0] != 0 ? 2 : 0;
+    while (*path != 0 && (*found == *path || (API_WINDOWS && *found == '\\' && *path == '/'))) {
+        found++;
+        path++;
+    }
+    return *found == *path;
+}
+
 #define PTRDIFF_SIZE ((size_t)PTRDIFF_MAX)
 
 static inline int

@@ -214,12 +214,12 @@ static void
 test_realpath(void)
 {
     char *name = mi_realpath("/usr/../usr/./", NULL);
-    EXPECT(name != NULL && strcmp(name, "/usr") == 0);
+    EXPECT(name != NULL && is_path(name, "/usr"));
     EXPECT(mi_usable_size(name) >= 5);
     mi_free(name);
     static char buffer[8192];
     EXPECT(mi_realpath("/.", buffer) == buffer);
-    EXPECT(strcmp(buffer, "/") == 0);
+    EXPECT(is_path(buffer, "/"));
     EXPECT_FAILS(mi_realpath("/no/such/file", NULL), ENOENT);
     EXPECT_FAILS(mi_realpath("/no/such/file", buffer), ENOENT);
     EXPECT_FAILS(mi_realpath("", NULL), ENOENT);

@@ -73,7 +73,11 @@ test_aligned_alloc(void)
 static void
 test_valloc(void)
 {
+#if API_WINDOWS
+    size_t page = 4096;
+#else
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
+#endif
     static const size_t sizes[] = {0, 1, 100, 4095, 4096, 4097, 65536, 1000000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         void *p = mi_valloc(sizes[i]);

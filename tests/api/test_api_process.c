@@ -149,7 +149,8 @@ test_process_info(void)
 {
     size_t elapsed = 0, user = 0, system = 0, rss = 0, peak_rss = 0, commit = 0, peak_commit = 0, faults = 0;
     mi_process_info(&elapsed, &user, &system, &rss, &peak_rss, &commit, &peak_commit, &faults);
-    EXPECT(rss > 100000 && peak_rss >= rss / 2 && commit > 0 && peak_commit >= commit && faults > 0);
+    EXPECT(rss > 100000 && peak_rss >= rss / 2 && commit > 0 && peak_commit >= commit);
+    EXPECT(faults > 0 || API_WINDOWS); // which wine does not count
     EXPECT(elapsed < 3600000 && user < 3600000 && system < 3600000);
     mi_process_info(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 

@@ -11,7 +11,6 @@
 #define _GNU_SOURCE
 #endif
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -24,7 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifdef STRESS_MI
+#ifndef STRESS_MI
+#include <dlfcn.h>
+#else
 #include <mimalloc.h>
 #define t_malloc mi_malloc
 #define t_calloc mi_calloc
@@ -32,7 +33,8 @@
 #define t_free mi_free
 #define t_memalign mi_posix_memalign
 #define t_usable mi_usable_size
-#else
+#endif
+#ifndef STRESS_MI
 #define t_malloc malloc
 #define t_calloc calloc
 #define t_realloc realloc
@@ -99,6 +101,11 @@ clock_seconds(void)
 static inline long
 resident_kib(void)
 {
+#if defined(_WIN32) && defined(STRESS_MI)
+    size_t bytes = 0;
+    mi_process_info(NULL, NULL, NULL, &bytes, NULL, NULL, NULL, NULL);
+    return (long)(bytes / 1024);
+#else
     static const char *const files[] = {"/proc/self/smaps_rollup", "/proc/self/status"};
     static const char *const keys[] = {"\nRss:", "\nVmRSS:"};
     for (int i = 0; i < 2; i++) {
@@ -118,6 +125,7 @@ resident_kib(void)
         }
     }
     return -1;
+#endif
 }
 
 static inline pthread_t
