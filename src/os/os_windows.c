@@ -16,6 +16,7 @@
 
 #include <ntsecapi.h>
 #include <psapi.h>
+#include <stdlib.h>
 
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -324,35 +325,30 @@ lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
-// Names are told apart without regard to case. Returns what follows the prefix.
-static const char *
-skip_prefix(const char *text, const char *prefix)
-{
-    for (; *prefix != 0; text++, prefix++) {
-        if (lower(*text) != lower(*prefix)) {
-            return NULL;
-        }
-    }
-    return text;
-}
-
+// As the C runtime has it: what the program sets later is seen.
 const char *
 mi__os_getenv(const char *name)
 {
-    for (const char *entry = environment(); *entry != 0; entry += __builtin_strlen(entry) + 1) {
-        const char *rest = skip_prefix(entry, name);
-        if (rest != NULL && *rest == '=') {
-            return rest + 1;
+    return getenv(name);
+}
+
+// Names are told apart without regard to case.
+static bool
+starts_with(const char *text, const char *prefix)
+{
+    for (; *prefix != 0; text++, prefix++) {
+        if (lower(*text) != lower(*prefix)) {
+            return false;
         }
     }
-    return NULL;
+    return true;
 }
 
 void
 mi__os_each_env(const char *prefix, void (*each)(const char *entry, void *arg), void *arg)
 {
     for (const char *entry = environment(); *entry != 0; entry += __builtin_strlen(entry) + 1) {
-        if (skip_prefix(entry, prefix) != NULL) {
+        if (starts_with(entry, prefix)) {
             each(entry, arg);
         }
     }

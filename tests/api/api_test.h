@@ -87,6 +87,7 @@ is_path(const char *found, const char *path)
         found++;
         path++;
     }
+    found += API_WINDOWS && *found == '\\'; // which stays when it was there
     return *found == *path;
 }
 
