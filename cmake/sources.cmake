@@ -24,6 +24,7 @@ set(MI_SOURCES_COMMON
   src/heap/census.c
   src/heap/heap.c
   src/heap/held.c
+  src/heap/quarantine.c
   src/heap/registry.c
   src/heap/samples.c
   src/heap/sampling.c

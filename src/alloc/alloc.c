@@ -101,12 +101,6 @@ mi__alloc_block(thread_heap_t *heap, size_t size, bool *zero)
     return unlikely(block == NULL) ? mi__alloc_fail(size) : block;
 }
 
-static inline void *
-alloc_block(thread_heap_t *heap, size_t size, bool *zero)
-{
-    return unlikely(secure_on()) ? mi__secure_malloc(heap, size) : mi__alloc_block(heap, size, zero);
-}
-
 // The shortest way to a singleton: one that was kept. Not when it is time for rare work, or while singletons
 // may be samples.
 void *
@@ -115,7 +109,7 @@ mi__alloc_slow_large(size_t size, thread_heap_t *heap)
     bool plain = heap->beats_left > 0 && heap->sampling.rates[SAMPLER_PROFILE] == 0;
     page_t *page = likely(plain) ? thread_heap_take_kept(heap, size) : NULL;
     if (unlikely(page == NULL)) {
-        return unlikely(secure_on()) ? mi__secure_malloc(heap, size)
+        return unlikely(secure_on()) ? mi__secure_alloc(heap, size, GRANULE, 0, false)
                                      : mi__alloc_large(heap, size, SLICE_SIZE, false);
     }
     heap->beats_left--;
@@ -131,14 +125,20 @@ alloc_sampled(thread_heap_t *heap, page_t *page, size_t size, size_t granted)
 }
 
 void *
-mi__alloc_slow(size_t size, thread_heap_t *heap)
+mi__alloc_rarely(size_t size, thread_heap_t *heap)
 {
-    page_t *page = thread_heap_page(heap, size);
+    bool zero;
+    return unlikely(secure_on()) ? mi__secure_alloc(heap, size, GRANULE, 0, false)
+                                 : mi__alloc_block(heap, size, &zero);
+}
+
+void *
+mi__alloc_slow(size_t size, thread_heap_t *heap, page_t *page)
+{
     block_t *block = page->local_free;
     size_t granted;
     if (unlikely(!thread_heap_swap(heap, page, &granted))) {
-        bool zero;
-        return alloc_block(heap, size, &zero);
+        return mi__alloc_rarely(size, heap);
     }
     if (unlikely(thread_heap_grant(heap, page->class, granted))) {
         return alloc_sampled(heap, page, size, granted);

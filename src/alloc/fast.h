@@ -15,13 +15,14 @@
 
 #include "alloc/alloc.h"
 #include "alloc/free.h"
+#include "alloc/secure.h"
 #include "alloc/tracked.h"
 #include "base/track.h"
 #include "heap/thread_heap.h"
 
-// What the straight path hands on: the page that serves has no block at hand, or the size needs a
-// singleton.
-void *mi__alloc_slow(size_t size, thread_heap_t *heap);
+// What the straight path hands on: the `page` that serves has no block at hand, but some that were freed to
+// it; the size needs a singleton.
+void *mi__alloc_slow(size_t size, thread_heap_t *heap, page_t *page);
 void *mi__alloc_slow_large(size_t size, thread_heap_t *heap);
 void *mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap);
 
@@ -29,7 +30,10 @@ static inline void *
 fast_alloc_from(thread_heap_t *heap, page_t *page, size_t size)
 {
     block_t *block = page->free;
-    return likely(block != NULL) ? page_pop(page, block) : mi__alloc_slow(size, heap);
+    if (likely(block != NULL)) {
+        return page_pop(page, block);
+    }
+    return page->local_free != NULL ? mi__alloc_slow(size, heap, page) : mi__secure_malloc(size, heap, page);
 }
 
 // From `heap`, one of the calling thread's own.

@@ -121,15 +121,23 @@ free_flagged(page_t *page, void *p, uintptr_t word)
     }
 }
 
-void
-mi__free_other(void *p, page_t *page, uintptr_t word)
+MI_NOINLINE static void
+free_without_map(void *p, page_t *page, uintptr_t word)
 {
     if ((word & OWNER_FLAGS) == 0 && word != 0) {
         free_doubtful(page, p, word);
-    } else if (unlikely((word & OWNER_SECURE) != 0)) {
-        mi__secure_free(page, p, word);
     } else if (!free_kept(page, p, word)) {
         free_flagged(page, p, word);
+    }
+}
+
+void
+mi__free_other(void *p, page_t *page, uintptr_t word)
+{
+    if (unlikely((word & OWNER_SECURE) != 0)) {
+        mi__secure_free(p, page, word);
+    } else {
+        free_without_map(p, page, word);
     }
 }
 

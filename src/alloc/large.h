@@ -25,6 +25,9 @@ enum {
 // A block for `size` bytes, at most BLOCK_MAX, of the thread's `heap` whose serving page has none at hand.
 MI_NODISCARD void *mi__alloc_block(thread_heap_t *heap, size_t size, bool *zero);
 
+// malloc(size) where a page is to be found first, or rare work is due; in either mode.
+MI_NODISCARD void *mi__alloc_rarely(size_t size, thread_heap_t *heap);
+
 // A block of the thread's `heap` of at least `size` bytes at a multiple of `align` (a power of two),
 // all usable bytes zero when asked. NULL with errno = ENOMEM when there is no memory.
 MI_NODISCARD void *mi__alloc_large(thread_heap_t *heap, size_t size, size_t align, bool zeroed);

@@ -13,16 +13,18 @@
 #include "alloc/large.h"
 #include "base/bits.h"
 #include "base/hooks.h"
+#include "heap/quarantine.h"
 #include "heap/registry.h"
 #include "os/os.h"
 #include "page/blockmap.h"
 #include "page/seal.h"
 
-static char *
-take(thread_heap_t *heap, page_t *page)
+// True where `page` has a block in the word that is open, or in another.
+static bool
+has_more(page_t *page)
 {
-    thread_heap_grant_one(heap, page->class);
-    return page->start + blockmap_take(page) * page->block_size;
+    blockmap_t *map = page->map;
+    return blockmap_word(map)->free != 0 || mi__blockmap_open(page, false);
 }
 
 // A block with room for `room` bytes, at most BLOCK_MAX; *page is its page.
@@ -30,8 +32,10 @@ static char *
 block_for(thread_heap_t *heap, size_t room, page_t **page)
 {
     *page = thread_heap_page(heap, room);
-    if (likely((*page)->map != NULL && (*page)->map->open != 0)) {
-        return take(heap, *page);
+    blockmap_t *map = (*page)->map;
+    if (likely(map != NULL && --map->left >= 0 && has_more(*page))) {
+        thread_heap_grant_one(heap, (*page)->class);
+        return blockmap_take(*page, blockmap_word(map));
     }
     bool zero;
     char *block = (char *)mi__alloc_block(heap, room, &zero);
@@ -40,15 +44,17 @@ block_for(thread_heap_t *heap, size_t room, page_t **page)
 }
 
 void *
-mi__secure_malloc(thread_heap_t *heap, size_t size)
+mi__secure_malloc(size_t size, thread_heap_t *heap, page_t *page)
 {
-    if (likely(size - 1 < BLOCK_MAX && mi__conf.secure < SECURE_BYTES)) {
-        page_t *page = thread_heap_page(heap, size);
-        if (likely(page->map != NULL && page->map->open != 0)) {
-            return take(heap, page);
+    blockmap_t *map = page->map;
+    if (likely(map != NULL)) {
+        blockmap_word_t *word = map->open;
+        if (likely(word->free != 0 && --map->left >= 0)) {
+            thread_heap_grant_one(heap, page->class);
+            return blockmap_take(page, word);
         }
     }
-    return mi__secure_alloc(heap, size, GRANULE, 0, false);
+    return mi__alloc_rarely(size, heap);
 }
 
 // A singleton for `size` bytes; with a guard behind it where the level asks for it and the memory is ours.
@@ -131,10 +137,10 @@ refuse(const page_t *page, const void *p, const char *call, size_t index, bool s
 static inline bool
 find(page_t *page, const void *p, uintptr_t word, const char *call, size_t *index)
 {
-    size_t offset = (size_t)((const char *)p - page->start);
-    *index = blockmap_index(page, offset);
-    bool starts = *index * page->block_size == offset || (word & OWNER_INTERIOR) != 0;
-    if (likely(starts && *index < page->reserved && blockmap_is_live(page, *index))) {
+    uint64_t rest;
+    *index = blockmap_divide(page->map, (size_t)((const char *)p - page->start), &rest);
+    bool starts = rest < page->map->magic || (word & OWNER_INTERIOR) != 0;
+    if (likely(starts && blockmap_is_live(page, *index))) {
         return true;
     }
     return refuse(page, p, call, *index, starts);
@@ -173,23 +179,28 @@ free_remote(page_t *page, const void *p, size_t index)
     }
 }
 
-// A block of a page of the thread's own has come home, and it was the last one that was out, or the first of
-// a full page.
-MI_NOINLINE static void
-settle(thread_heap_t *owner, page_t *page, uintptr_t word)
+// Leaves nothing of what the block held. Where it waits, large ones give their memory back.
+static void
+clear(const page_t *page, char *block)
 {
-    if ((word & OWNER_FULL) != 0) {
-        mi__thread_heap_not_full(owner, page);
-    } else if (owner == mi__thread_heap) {
-        mi__free_emptied(page);
-    } else {
-        mi__thread_heap_page_empty(owner, page);
+    char *from = block;
+    char *to = block + page->block_size;
+    if (page->map->checked && page->block_size >= QUARANTINE_DROP_MIN) {
+        size_t unit = mi__os_page_size();
+        char *first = block + (-(uintptr_t)block & (unit - 1));
+        size_t bytes = (size_t)(to - first) & ~(unit - 1);
+        if (mi__region_discard(first, bytes)) {
+            memset(first + bytes, 0, (size_t)(to - first) - bytes);
+            to = first;
+        }
     }
+    memset(from, 0, (size_t)(to - from));
 }
 
-void
-mi__secure_free(page_t *page, void *p, uintptr_t word)
+MI_NOINLINE static void
+free_slow(void *p, page_t *page)
 {
+    uintptr_t word = page_owner(page);
     size_t index;
     if (unlikely(!find(page, p, word, "free", &index))) {
         return;
@@ -198,15 +209,36 @@ mi__secure_free(page_t *page, void *p, uintptr_t word)
         if (unlikely(!mi__secure_is_whole(page, index, p, "free"))) {
             return;
         }
-        memset(page->start + index * page->block_size, 0, page->block_size);
+        clear(page, page->start + index * page->block_size);
     }
     thread_heap_t *owner = page_thread_heap(word);
     if (unlikely(owner != mi__thread_heap && !thread_heap_is_mine(owner))) {
         free_remote(page, p, index);
-        return;
+    } else if (page->map->checked) {
+        mi__quarantine_put(owner, page, index);
+    } else {
+        (void)blockmap_give(page, index);
+        if (page->used == 0 && owner == mi__thread_heap) {
+            mi__free_emptied(page);
+        } else {
+            mi__thread_heap_came_home(owner, page);
+        }
     }
-    bool emptied = blockmap_give(page, index);
-    if (unlikely(emptied || (word & OWNER_FULL) != 0)) {
-        settle(owner, page, word);
+}
+
+// First the straight path: a block of a page of the thread's own that is neither full nor sealed.
+void
+mi__secure_free(void *p, page_t *page, uintptr_t word)
+{
+    if (likely(word == ((uintptr_t)mi__thread_heap | OWNER_SECURE))) {
+        uint64_t rest;
+        size_t index = blockmap_divide(page->map, (size_t)((char *)p - page->start), &rest);
+        if (likely(rest < page->map->exact && blockmap_give(page, index))) {
+            if (unlikely(page->used == 0)) {
+                mi__free_emptied(page);
+            }
+            return;
+        }
     }
+    free_slow(p, page);
 }

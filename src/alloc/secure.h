@@ -19,15 +19,16 @@ secure_on(void)
     return mi__conf.secure > 0;
 }
 
-// malloc(size) from `heap`, one of the thread's own.
-MI_NODISCARD void *mi__secure_malloc(thread_heap_t *heap, size_t size);
+// malloc(size) from `heap`, one of the thread's own, whose `page` for that size has nothing in its lists: the
+// straight path where it has a map.
+MI_NODISCARD void *mi__secure_malloc(size_t size, thread_heap_t *heap, page_t *page);
 
 // A block from `heap`, one of the thread's own, with `size` bytes `lead` bytes into it; the block begins at
 // a multiple of `align`. Zeroed when asked. NULL with errno = ENOMEM when there is no memory.
 MI_NODISCARD void *mi__secure_alloc(thread_heap_t *heap, size_t size, size_t align, size_t lead, bool zeroed);
 
 // Frees the block at `p`, in a page with a map, whose owner word is `word`.
-void mi__secure_free(page_t *page, void *p, uintptr_t word);
+void mi__secure_free(void *p, page_t *page, uintptr_t word);
 
 // True when a live block begins at `p`, in a page with a map; else that is reported under the name `call`.
 bool mi__secure_check(page_t *page, const void *p, const char *call);

@@ -14,6 +14,7 @@
 #include "base/hooks.h"
 #include "heap/heap.h"
 #include "heap/held.h"
+#include "heap/quarantine.h"
 #include "heap/registry.h"
 #include "heap/samples.h"
 #include "heap/siblings.h"
@@ -74,7 +75,8 @@ mi__thread_heap_serve(thread_heap_t *heap, unsigned class, page_t *page)
         return;
     }
     size_t smaller = class == 0 ? 0 : sizeclass_block_size(class - 1);
-    size_t first = class == 0 ? 0 : serving_index_small(smaller + 1);
+    // What serves blocks of no bytes has no map: they have a way of their own in secure mode.
+    size_t first = class == 0 ? page->map != NULL : serving_index_small(smaller + 1);
     for (size_t i = first; i <= serving_index_small(block_size); i++) {
         heap->serving[i] = page;
     }
@@ -177,17 +179,22 @@ mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page)
 }
 
 void
-mi__thread_heap_not_full(thread_heap_t *heap, page_t *page)
+mi__thread_heap_came_home(thread_heap_t *heap, page_t *page)
 {
-    leave_full(heap, page);
-    settle(heap, page);
+    if ((page_owner(page) & OWNER_FULL) != 0) {
+        leave_full(heap, page);
+        settle(heap, page);
+    } else if (page->used == 0) {
+        mi__thread_heap_page_empty(heap, page);
+    }
 }
 
 void
 mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block)
 {
     (void)page_push_local(page, block);
-    mi__thread_heap_not_full(heap, page);
+    leave_full(heap, page);
+    settle(heap, page);
 }
 
 // A drained page has got blocks back.
@@ -251,6 +258,7 @@ mi__thread_heap_collect(thread_heap_t *heap)
 {
     release_kept(heap, true);
     mi__held_flush(heap);
+    mi__quarantine_flush(heap);
     mi__thread_heap_drain(heap);
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         page_t *page = behind_stand_in(heap, i, mi__thread_heap_serving(heap, i));
@@ -350,7 +358,8 @@ void
 mi__thread_heap_wipe(thread_heap_t *heap, thread_heap_t *to)
 {
     ASSERT(heap->held == NULL && heap->kept_slices == 0);
-    // What came home lies in pages that go as well.
+    // What came home, or waits, lies in pages that go as well.
+    mi__quarantine_forget(heap);
     (void)mi__remote_drain(&heap->owner);
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         page_t *page = mi__thread_heap_serving(heap, i);
@@ -382,10 +391,12 @@ refill_local(thread_heap_t *heap, page_t *page)
 static inline bool
 refill_fresh(thread_heap_t *heap, page_t *page)
 {
+    if (unlikely(page->map != NULL)) {
+        return mi__blockmap_open(page, true); // granted when they are taken
+    }
     uint32_t granted = mi__page_extend(page);
     if (granted == 0) {
-        // Blocks of a map are granted when they are taken.
-        return unlikely(page->map != NULL) && mi__blockmap_open(page);
+        return false;
     }
     (void)thread_heap_grant(heap, page->class, granted);
     return true;
@@ -563,7 +574,7 @@ mi__thread_heap_alloc(thread_heap_t *heap, size_t size, bool *zero)
     if (unlikely(block == NULL)) { // it has a map
         *zero = false;
         thread_heap_grant_one(heap, page->class);
-        return (block_t *)(void *)(page->start + blockmap_take(page) * page->block_size);
+        return (block_t *)(void *)blockmap_take(page, blockmap_word(page->map));
     }
     if (unlikely(heap->sample_in[page->class] < 0)) {
         return mi__thread_heap_alloc_sampled(heap, page, size, length_of(block), zero);

@@ -82,6 +82,7 @@ typedef struct thread_heap_t {
     uint64_t singletons;                // singletons handed out since the start
     uint64_t singleton_bytes;           // and their bytes
     struct held_t *held;                // foreign blocks; NULL until the first
+    struct quarantine_t *quarantine;    // blocks that wait: heap/quarantine.h; NULL until the first
     uint32_t kept_slices;               // about so many in all that are kept, or out and have room there
     uint32_t kept_sizes;                // a bit for each size made lately: what is worth keeping
     int32_t beats_left;                 // slow-path calls until the next rare work
@@ -163,8 +164,8 @@ void mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page);
 // The last block of a queued page of this heap came home.
 void mi__thread_heap_page_empty(thread_heap_t *heap, page_t *page);
 
-// A block of a full page of this heap came home, and was counted: the page goes back to its queue.
-void mi__thread_heap_not_full(thread_heap_t *heap, page_t *page);
+// A block of a page of this heap with a map came home, and was counted: the page goes where it belongs.
+void mi__thread_heap_came_home(thread_heap_t *heap, page_t *page);
 
 // Frees a block of a full page of this heap: the page goes back to its queue.
 void mi__thread_heap_free_full(thread_heap_t *heap, page_t *page, void *block);
@@ -242,13 +243,10 @@ MI_NODISCARD block_t *mi__thread_heap_alloc_sampled(thread_heap_t *heap, page_t 
                                                     size_t granted, bool *zero);
 
 // The commonest refill, kept short: moves what the owner freed to the serving `page` to its empty `free`,
-// where the caller grants it. False when nothing was freed, or it is time for rare work.
+// where the caller grants it. False when it is time for rare work.
 static inline bool
 thread_heap_swap(thread_heap_t *heap, page_t *page, size_t *granted)
 {
-    if (unlikely(page->local_free == NULL)) {
-        return false;
-    }
     if (unlikely(--heap->beats_left < 0)) {
         heap->beats_left = 0;
         return false;

@@ -194,7 +194,7 @@ view_map(view_t *view, const page_t *page, const blockmap_t *map, bool check)
     size_t live = 0;
     for (size_t i = 0; i < view->capacity; i++) {
         size_t size;
-        live += (HINT_GET(map->word[i / 64].live) >> i % 64 & 1) != 0;
+        live += (HINT_GET(map->word[i / 64].free) & blockmap_bit(map, i)) == 0;
         if (!blockmap_is_live(page, i)) {
             set_not_live(view, i);
         } else if (check && map->sealed && !mi__seal_read(page, i, &size)) {

@@ -44,6 +44,7 @@ def relaxed_cas(where, expected, desired):
 
 
 REMOTE = "page/remote.c"
+BLOCKMAP = "page/blockmap.c"
 REGISTRY = "heap/registry.c"
 HEAP = "heap/thread_heap.c"
 SLICES = "arena/slices.c"
@@ -133,6 +134,36 @@ MUTANTS = [
     # What made the word 0 was this owner's unlist, or one that this thread has acquired with the heap.
     Mutant(REMOTE, "move: locks relaxed", "atomic_cas_strong_acquire(&page->thread_free, &none, LISTED)",
            relaxed_cas("&page->thread_free", "&none", "LISTED"), ""),
+
+    # ---- maps of blocks
+    Mutant(REMOTE, "count in: lists a page that is listed", "counted));\n    return (word & LISTED) != 0 ? NULL : list_with_owner(page);",
+           "counted));\n    return list_with_owner(page);", "blockmap: two frees; drain, drain, release"),
+    Mutant(REMOTE, "count in: does not list the page", "counted));\n    return (word & LISTED) != 0 ? NULL : list_with_owner(page);",
+           "counted));\n    return NULL;", "blockmap: two frees; drain, drain, release"),
+    Mutant(BLOCKMAP, "announce: the block is not released", "(atomic_or_acq_rel(&word->remote, bit) & bit) == 0;",
+           "(atomic_or_relaxed(&word->remote, bit) & bit) == 0;", "blockmap: two frees; take, drain, release"),
+    Mutant(BLOCKMAP, "announce: in two steps", "return (atomic_or_acq_rel(&word->remote, bit) & bit) == 0;",
+           "uint64_t seen = atomic_get_relaxed(&word->remote);\n    atomic_set_release(&word->remote, seen | bit);\n"
+           "    return (seen & bit) == 0;", "blockmap: a block is freed twice by others"),
+    Mutant(BLOCKMAP, "announce: whatever the bit was", "return (atomic_or_acq_rel(&word->remote, bit) & bit) == 0;",
+           "(void)atomic_or_acq_rel(&word->remote, bit);\n    return true;", "blockmap: a block is freed twice by others"),
+    Mutant(BLOCKMAP, "fetch: the blocks are not acquired", "atomic_exchange_acquire(&word->remote, above)",
+           "atomic_exchange_explicit(&word->remote, above, memory_order_relaxed)", "blockmap: two frees; take, drain, release"),
+    Mutant(BLOCKMAP, "fetch: in two steps", "atomic_exchange_acquire(&word->remote, above)",
+           "atomic_get_acquire(&word->remote);\n        atomic_set_relaxed(&word->remote, above);\n        came = came",
+           "blockmap: two frees; take, drain, release"),
+    Mutant(BLOCKMAP, "fetch: what is above capacity comes home", "atomic_exchange_acquire(&word->remote, above) & ~above;",
+           "atomic_exchange_acquire(&word->remote, above);", "blockmap: a free; take, drain"),
+    Mutant(BLOCKMAP, "fetch: a block that is free comes home again", "count += (size_t)__builtin_popcountll(came & ~twice);",
+           "count += (size_t)__builtin_popcountll(came);", "blockmap: a block is freed by its owner and another"),
+    Mutant(BLOCKMAP, "fetch: a block that is held comes home", "came & (word->free | map->held[i]);", "came & word->free;",
+           "blockmap: a block is held by its owner and freed by another"),
+    Mutant(BLOCKMAP, "fetch: forgets what it took in ahead of its count", "        map->early += (size_t)__builtin_popcountll(came);\n",
+           "        map->early += counted;\n", "blockmap: two frees; take, drain, release"),
+    Mutant(REMOTE, "quiet: while a count is on its way", " && (page->map == NULL || blockmap_is_settled(page));", ";",
+           "blockmap: two frees; take, drain, release"),
+    Mutant(BLOCKMAP, "extend: writes over what others set", "atomic_and_relaxed(&map->word[at].remote, ~bits);",
+           "atomic_set_relaxed(&map->word[at].remote, bits_above(page, at));", "blockmap: a free; the owner lets more blocks be handed out"),
 
     # ---- heaps that come and go
     Mutant(REGISTRY, "let go: no second look at pending", "if (atomic_get_relaxed(&heap->owner.pending) == NULL || !claim_orphan(heap)) {",

@@ -179,7 +179,7 @@ static void *
 slow(size_t size)
 {
     return size > BLOCK_MAX ? mi__alloc_slow_large(size, mi__thread_heap)
-                            : mi__alloc_slow(size, mi__thread_heap);
+                            : mi__alloc_rarely(size, mi__thread_heap);
 }
 
 static void *

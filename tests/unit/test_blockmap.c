@@ -96,6 +96,50 @@ distances_vary(void)
     check(most < 2000 / 20);
 }
 
+// What came home is handed out before what lies further on, and fresh blocks by the OS page.
+static void
+warm_blocks_come_back(void)
+{
+    start();
+    for (size_t k = 0; k < SIZES; k++) {
+        take_many(sizes[k], 100);
+        for (size_t i = 0; i < 100; i++) {
+            page_t *page = mi__page_of(blocks[i]);
+            size_t index = blockmap_index(page, (size_t)(blocks[i] - page->start));
+            if (page_is_pinned(page) && index / 64 == page->map->at) {
+                mi__free(blocks[i]);
+                check(mi__alloc(sizes[k]) == blocks[i]);
+            }
+        }
+    }
+    size_t before = status_bytes("RssAnon");
+    for (size_t i = 0; i < 30; i++) {
+        take_many(144 + 16 * i, 1);
+    }
+    check(status_bytes("RssAnon") < before + 60 * mi__os_page_size());
+}
+
+static unsigned beats;
+
+static void
+count_beat(bool force)
+{
+    (void)force;
+    beats++;
+}
+
+// Also where a single block comes and goes.
+static void
+rare_work_is_done(void)
+{
+    start();
+    mi__hooks.deferred_free = count_beat;
+    for (size_t i = 0; i < 10 * (size_t)HEAP_RARE_BEAT * BLOCKMAP_BEAT; i++) {
+        mi__free(mi__alloc(64));
+    }
+    check(beats >= 9 && beats <= 11);
+}
+
 // ---- frees
 
 static void
@@ -121,9 +165,12 @@ a_second_free_is_always_seen(void)
     page_t *page = mi__page_of(blocks[0]);
     mi__free(page->start + 65535 - 65535 % 48); // in the rest behind the last block
     check_equal(misuses.count, expected + 2);
+    check(page->capacity < page->reserved);
+    mi__free(page->start + (size_t)(page->reserved - 1) * page->block_size); // never handed out
+    check_equal(misuses.count, expected + 3);
     mi__free(blocks[0]);
     check(mi__realloc(blocks[0], 100, false) == NULL);
-    check(misused(expected + 3, MISUSE_DOUBLE_FREE, "realloc", blocks[0]));
+    check(misused(expected + 4, MISUSE_DOUBLE_FREE, "realloc", blocks[0]));
     check_equal(mi__usable_size(blocks[0], "usable_size"), 0);
     check(!mi__is_block(blocks[0]) && mi__is_block(blocks[1]));
 }
@@ -268,6 +315,8 @@ main(void)
         fresh_test(indexes_are_exact),
         fresh_test(every_block_once),
         fresh_test(distances_vary),
+        fresh_test(warm_blocks_come_back),
+        fresh_test(rare_work_is_done),
         fresh_test(a_second_free_is_always_seen),
         fresh_test(frees_by_others_come_home),
         fresh_test(a_count_that_is_late_keeps_the_page),
