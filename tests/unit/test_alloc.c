@@ -5,12 +5,14 @@
 
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
+#include "alloc/large.h"
 #include "arena/purge.h"
 #include "heap/registry.h"
 
 static void
 start(void)
 {
+    mi__sampling_set_rate(SAMPLER_GUARD, 0); // every block has its exact place
     mi__conf.purge_delay_ms = -1;
     mi__conf.region_bytes_log2 = 34;
     mi__hooks.misuse = record_misuse;

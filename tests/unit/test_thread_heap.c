@@ -12,7 +12,7 @@ static void *blocks[BLOCKS_MAX];
 static thread_heap_t *
 start(void)
 {
-    mi__conf.guarded_sample_rate = 0; // every block has its exact place
+    mi__sampling_set_rate(SAMPLER_GUARD, 0); // every block has its exact place
     mi__conf.purge_delay_ms = -1;
     mi__conf.region_bytes_log2 = 30;
     thread_heap_t *heap = mi__registry_bind();
