@@ -21,6 +21,21 @@ for program in "$scratch"/build/user-*; do
     try "${program##*/}" "$program"
 done
 
+# The same by FetchContent.
+mkdir "$scratch/fetch"
+cat >"$scratch/fetch/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.18)
+project(host C)
+include(FetchContent)
+FetchContent_Declare(mimalloc SOURCE_DIR "$SOURCE_DIR")
+FetchContent_MakeAvailable(mimalloc)
+add_executable(user "$scratch/probe.c")
+target_link_libraries(user PRIVATE mimalloc::static)
+END
+"$CMAKE" -S "$scratch/fetch" -B "$scratch/fetch/build" >/dev/null
+"$CMAKE" --build "$scratch/fetch/build" --parallel "$jobs" --target user >/dev/null
+try FetchContent "$scratch/fetch/build/user"
+
 tests=$(cd "$scratch/build" && ctest -N | tail -n 1)
 echo "$tests"
 [ "$tests" = "Total Tests: 0" ]

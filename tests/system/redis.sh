@@ -39,6 +39,8 @@ run() {
     redis-benchmark -p "$port" -q -n 20000 -c 20 -P 16 -d 3000 -t set,get >>"$log.bench"
     cli eval "for _, p in ipairs({'key:0*', 'key:__*', 'counter:*', 'mylist', 'myset', 'myzset', 'myhash'}) do
         for _, k in ipairs(redis.call('keys', p)) do redis.call('del', k) end end return 'ok'" 0 >/dev/null
+    # What Redis counts by malloc_usable_size, with its usual contents alone.
+    cli info memory | tr -d '\r' | sed -n 's/^used_memory://p' >"$scratch/$name.used"
     cli bgsave >/dev/null
     for _ in $(seq 200); do
         if cli info persistence | grep 'rdb_bgsave_in_progress:0' >/dev/null; then break; fi
@@ -61,5 +63,10 @@ grep -q '^mimalloc: active' "$scratch/ours.log" || fail "the library does not se
 if grep -E 'ERROR: ld\.so|mimalloc: .*(error|invalid|double)' "$scratch/ours.log"; then fail "a message of the allocator"; fi
 diff "$scratch/plain.out" "$scratch/ours.out" || fail "other data"
 grep -q 'status:ok' "$scratch/ours.out" || fail "the background save failed"
+# The system's is built for jemalloc, whose classes are as fine as ours.
+read -r plain <"$scratch/plain.used"
+read -r ours <"$scratch/ours.used"
+echo "used_memory: $plain bytes with its own allocator, $ours with ours"
+[ "$ours" -gt $((plain * 8 / 10)) ] && [ "$ours" -lt $((plain * 11 / 10)) ] || fail "INFO memory says something else"
 cat "$scratch/ours.out"
 tr '\r' '\n' <"$scratch/ours.log.bench" | grep 'requests per second'

@@ -240,11 +240,28 @@ what_fits_stays(void)
         size_t most = usable(p);
         check(mi__realloc(p, most, false) == p);
         check(mi__realloc(p, most - 1, false) == p);
-        check(mi__realloc(p, most / 2 + 1, false) == p);
+        check(mi__realloc(p, most - most / 4, false) == p);
         check(mi__realloc(p, most, true) == p);
         check(mi__realloc_in_place(p, 0) == p);
         check(mi__realloc_in_place(p, most) == p);
         mi__free(p);
+    }
+}
+
+// A class that is a quarter smaller or more is worth a move.
+static void
+what_shrinks_by_more_than_a_quarter_moves(void)
+{
+    start();
+    for (size_t size = 64; size <= 32 * 1024; size += size / 2) {
+        char *p = mi__alloc(size);
+        size_t most = usable(p);
+        fill(p, most, 5);
+        size_t less = most - most / 4 - 1;
+        char *q = mi__realloc(p, less, false);
+        check(q != p && is_filled(q, less, 5));
+        check_at_most(usable(q), most - 1);
+        mi__free(q);
     }
 }
 
@@ -702,6 +719,7 @@ main(void)
         fresh_test(nothing_becomes_a_block),
         fresh_test(size_zero_is_a_live_block),
         fresh_test(what_fits_stays),
+        fresh_test(what_shrinks_by_more_than_a_quarter_moves),
         fresh_test(what_shrinks_by_far_gives_memory_back),
         fresh_test(large_blocks_grow_into_free_slices),
         fresh_test(large_blocks_move_when_something_is_behind),
