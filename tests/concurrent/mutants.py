@@ -156,14 +156,15 @@ MUTANTS = [
            "atomic_exchange_acquire(&word->remote, above);", "blockmap: a free; take, drain"),
     Mutant(BLOCKMAP, "fetch: a block that is free comes home again", "count += (size_t)__builtin_popcountll(came & ~twice);",
            "count += (size_t)__builtin_popcountll(came);", "blockmap: a block is freed by its owner and another"),
-    Mutant(BLOCKMAP, "fetch: a block that is held comes home", "came & (word->free | map->held[i]);", "came & word->free;",
-           "blockmap: a block is held by its owner and freed by another"),
     Mutant(BLOCKMAP, "fetch: forgets what it took in ahead of its count", "        map->early += (size_t)__builtin_popcountll(came);\n",
            "        map->early += counted;\n", "blockmap: two frees; take, drain, release"),
     Mutant(REMOTE, "quiet: while a count is on its way", " && (page->map == NULL || blockmap_is_settled(page));", ";",
            "blockmap: two frees; take, drain, release"),
     Mutant(BLOCKMAP, "extend: writes over what others set", "atomic_and_relaxed(&map->word[at].remote, ~bits);",
            "atomic_set_relaxed(&map->word[at].remote, bits_above(page, at));", "blockmap: a free; the owner lets more blocks be handed out"),
+
+    # Then letting the block go finds it free, and reports it; what it keeps is the page, which is not released here.
+    Mutant(BLOCKMAP, "fetch: a block that is held comes home", "came & (word->free | map->held[i]);", "came & word->free;", ""),
 
     # ---- heaps that come and go
     Mutant(REGISTRY, "let go: no second look at pending", "if (atomic_get_relaxed(&heap->owner.pending) == NULL || !claim_orphan(heap)) {",
