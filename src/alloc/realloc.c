@@ -44,8 +44,8 @@ resize_large(page_t *page, void *p, size_t size, size_t usable, bool *zero)
     return true;
 }
 
-// What shrinks by more than a quarter moves: programs that trim what they keep, as Redis does with its values,
-// held a fifth more memory where half was let pass.
+// What shrinks by more than a quarter moves: programs that trim what they keep, as Redis does with its
+// values, held a fifth more memory where half was let pass.
 static bool
 is_worth_its_block(size_t size, size_t usable)
 {

@@ -93,8 +93,8 @@ test_reallocf(void)
     EXPECT(p != NULL && strcmp(p, "text") == 0);
     EXPECT_FAILS(mi_reallocf(p, opaque(SIZE_MAX - 100)), ENOMEM);
     EXPECT_FAILS(mi_reallocf(NULL, opaque(SIZE_MAX - 100)), ENOMEM);
-    // The block was freed: the next one of its size is the same, sooner or later. In secure mode much is freed
-    // before that.
+    // The block was freed: the next one of its size is the same, sooner or later. In secure mode much is
+    // freed before that.
     void *kept[512];
     int seen = 0;
     for (int round = 0; round < 10 && !seen; round++) {
