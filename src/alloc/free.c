@@ -26,6 +26,10 @@ static bool
 may_be_block(page_t *page, const void *p, uintptr_t word, const char *call)
 {
     if (likely(page_is_start(page, p) || (word & OWNER_INTERIOR) != 0)) {
+        if (unlikely(page_freed_last(page, p))) {
+            mi__hooks.misuse(MISUSE_DOUBLE_FREE, call, p);
+            return false;
+        }
         return likely((HINT_GET(page->flags) & PAGE_GUARDED) == 0) || mi__secure_is_whole(page, 0, p, call);
     }
     mi__hooks.misuse(MISUSE_FREE_INTERIOR, call, p);

@@ -200,7 +200,7 @@ plain_page(void *p, size_t *usable)
     *usable = page->block_size != 0 ? page->block_size : page->slices << SLICE_SHIFT;
     bool plain = word != 0 && (word & (OWNER_INTERIOR | OWNER_SAMPLED | OWNER_SECURE)) == 0 &&
                  (page->block_size != 0 || (HINT_GET(page->flags) & PAGE_GUARDED) == 0);
-    return plain && page_is_start(page, p) ? page : NULL;
+    return plain && page_is_start(page, p) && !page_freed_last(page, p) ? page : NULL;
 }
 
 static void *

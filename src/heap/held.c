@@ -9,6 +9,7 @@
 
 #include "arena/meta.h"
 #include "base/check.h"
+#include "base/hooks.h"
 #include "heap/registry.h"
 
 enum {
@@ -87,6 +88,13 @@ send_list(held_t *held, unsigned class)
     }
 }
 
+// It is the one that was freed last, where it went before.
+MI_COLD static void
+report_twice(const block_t *block)
+{
+    mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", block);
+}
+
 void
 mi__held_free(thread_heap_t *heap, page_t *page, block_t *block)
 {
@@ -103,9 +111,17 @@ mi__held_free(thread_heap_t *heap, page_t *page, block_t *block)
             OWNER_SET(heap->held, held);
         }
         if (held == NULL) {
-            send_chain(page, block, block, 1);
+            if (unlikely(mi__remote_first(page) == block)) {
+                report_twice(block);
+            } else {
+                send_chain(page, block, block, 1);
+            }
             return;
         }
+    }
+    if (unlikely(held->lists[page->class].first == block)) {
+        report_twice(block);
+        return;
     }
     hold(held, page->class, block);
     if ((size_t)held->lists[page->class].count * page->block_size >= (size_t)conf_get(held_bytes)) {

@@ -179,6 +179,14 @@ page_is_start(const page_t *page, const void *p)
     return page->block_size == 0 ? offset == 0 : (uint32_t)offset % page->block_size == 0;
 }
 
+// True for the block that was given to the owner's list last: it is free. Any thread; who holds a block is
+// never told so.
+static inline bool
+page_freed_last(const page_t *page, const void *p)
+{
+    return HINT_GET(page->local_free) == p;
+}
+
 // The head descriptor that an inner slice's owner word names.
 static inline page_t *
 page_of_redirect(uintptr_t word)

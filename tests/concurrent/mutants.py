@@ -443,7 +443,8 @@ class Programs:
     def compile_core(self, pool):
         layers = ["base", "os", "arena", "page", "heap", "alloc"]
         sources = [os.path.join(ROOT, "src", layer, name) for layer in layers
-                   for name in sorted(os.listdir(os.path.join(ROOT, "src", layer))) if name.endswith(".c")]
+                   for name in sorted(os.listdir(os.path.join(ROOT, "src", layer)))
+                   if name.endswith(".c") and not name.startswith("os_windows")]
         objects = pool.map(lambda source: self.compile(source, "core-" + os.path.basename(source), ["-O0"]), sources)
         core = os.path.join(self.scratch, "core.a")
         subprocess.run(["ar", "rcs", core, *objects], check=True)

@@ -316,6 +316,44 @@ report_foreign(const void *p, size_t count)
     check_equal(errno, ERRNO_MARK);
 }
 
+static void *
+free_twice(void *p)
+{
+    mi__free(p);
+    mi__free(p);
+    return NULL;
+}
+
+static void *
+free_once(void *p)
+{
+    mi__free(p);
+    return NULL;
+}
+
+// Where there is time to look: not in a thread's plain free of its own.
+static void
+what_was_freed_last_is_known(void)
+{
+    start();
+    mi__hooks.misuse = record_misuse;
+    unsigned expected = 0;
+    for (size_t size = 1; size <= BLOCK_MAX; size = 2 * size + 7) {
+        char *other = mi__alloc(size);
+        char *p = mi__alloc(size);
+        mi__free(p);
+        check_equal(mi__usable_size(p, "usable_size"), 0);
+        check(misused(++expected, MISUSE_DOUBLE_FREE, "usable_size", p));
+        check(mi__realloc(p, 3 * size, false) == NULL);
+        check(misused(++expected, MISUSE_DOUBLE_FREE, "realloc", p));
+        run_thread(free_once, p);
+        check(misused(++expected, MISUSE_DOUBLE_FREE, "free", p));
+        run_thread(free_twice, other);
+        check(misused(++expected, MISUSE_DOUBLE_FREE, "free", other));
+        check_healthy();
+    }
+}
+
 static void
 foreign_pointers_are_reported(void)
 {
@@ -598,6 +636,7 @@ main(void)
         fresh_test(errno_is_kept),
         fresh_test(from_several_threads_at_once),
         fresh_test(while_the_owner_is_at_work),
+        fresh_test(what_was_freed_last_is_known),
         fresh_test(foreign_pointers_are_reported),
         fresh_test(foreign_pointers_before_the_start),
         fresh_test(address_space_without_memory_holds_no_block),
