@@ -191,7 +191,7 @@ mi__free(void *p)
 }
 
 // False when the block can't have been allocated with this size and alignment. A smaller size may have come
-// with realloc, which leaves a block where it is while half of it is used.
+// with realloc or mi_expand, which leave a block where it is.
 static bool
 is_as_said(const void *p, size_t size, size_t align)
 {

@@ -114,8 +114,8 @@ typedef struct conf_t {
     // The profile (front/profile.c).
     setting_t profile_rate;   // bytes for one sample
     setting_t profile_format; // a profile_form_t
-    setting_t
-        profile_alloc_interval; // bytes allocated, or more in use, or seconds, after which a file is written
+    // Bytes allocated, or more in use, or seconds, after which a file is written.
+    setting_t profile_alloc_interval;
     setting_t profile_inuse_interval;
     setting_t profile_time_interval;
     bool profile_leaks; // say at the end what is still held

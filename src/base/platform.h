@@ -47,7 +47,7 @@
 #ifndef MI_TLS_MODEL
 #define MI_TLS_MODEL "initial-exec"
 #endif
-//
+
 // Each such variable x is followed by `#define x OF_THREAD(x)`; one that files share is declared as x_mine.
 #if !defined(_WIN32)
 #define MI_THREAD_LOCAL __thread __attribute__((tls_model(MI_TLS_MODEL)))

@@ -257,8 +257,8 @@ mi__blockmap_fetch(page_t *page, size_t counted)
             mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", page->start + index * page->block_size);
         }
         OWNER_SET(word->free, word->free | (came & ~twice));
-        count += (size_t)__builtin_popcountll(came & ~twice);
-        map->early += (size_t)__builtin_popcountll(came);
+        count += bit_count(came & ~twice);
+        map->early += bit_count(came);
     }
     ASSERT(page->used >= count);
     OWNER_SET(page->used, page->used - (uint32_t)count);
@@ -307,7 +307,7 @@ mi__blockmap_verify(const page_t *page)
         if ((word->free & above) != 0 || (~atomic_get_relaxed(&word->remote) & above) != 0) {
             return false;
         }
-        free += (size_t)__builtin_popcountll(word->free);
+        free += bit_count(word->free);
     }
     return page->free == NULL && page->local_free == NULL && page->capacity <= page->reserved &&
            page->capacity == page->used - page_is_pinned(page) + free;
