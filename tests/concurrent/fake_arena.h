@@ -6,7 +6,7 @@
 #ifndef TESTS_CONCURRENT_FAKE_ARENA_H
 #define TESTS_CONCURRENT_FAKE_ARENA_H
 
-#include "explore.h"
+#include "failed_check.h"
 
 #include <string.h>
 
@@ -26,15 +26,6 @@ static _Atomic(unsigned) slices_claimed;
 static bool released[SLICES];
 
 region_first_t mi__region_first;
-
-void
-mi__check_failed(const char *cond, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    explore_expect(false, cond);
-    __builtin_unreachable();
-}
 
 bool
 mi__slices_claim(size_t count, size_t align, region_t *only, slice_run_t *run)

@@ -10,7 +10,7 @@
 
 #include "arena/meta.h"
 #include "base/hooks.h"
-#include "explore.h"
+#include "failed_check.h"
 #include "page/remote.h"
 
 enum { BLOCK_SIZE = 1024, BLOCKS = 8, OUT = 4 };
@@ -21,15 +21,6 @@ static MI_ALIGNED(GRANULE) char memory[BLOCKS][BLOCK_SIZE];
 static char *out[OUT];      // blocks that are in use at the start
 static unsigned reports[3]; // by the owner, and by others
 static bool released;
-
-void
-mi__check_failed(const char *cond, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    explore_expect(false, cond);
-    __builtin_unreachable();
-}
 
 uint64_t
 mi__os_random(void)

@@ -6,7 +6,7 @@
 // a data race.
 #include "arena/lookup.h"
 
-#include "explore.h"
+#include "failed_check.h"
 
 enum { REGIONS = 6 };
 
@@ -16,15 +16,6 @@ enum { LOW = 1, HIGH = 4, HIGHER = 16 };
 static region_t *regions[REGIONS];
 static char *results[EXPLORE_THREADS]; // what a thread found, or "added"
 static char added[1];
-
-void
-mi__check_failed(const char *cond, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    explore_expect(false, cond);
-    __builtin_unreachable();
-}
 
 // ---- what the threads do ----------------------------------------------------------------------------------
 

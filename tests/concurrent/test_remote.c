@@ -8,7 +8,7 @@
 // it after, so that an order that is missing shows as a data race.
 #include "page/remote.h"
 
-#include "explore.h"
+#include "failed_check.h"
 
 enum { PAGES = 2, OWNERS = 2, BLOCKS = 6 };
 
@@ -22,15 +22,6 @@ static page_t *pages;
 static MI_ALIGNED(GRANULE) cell_block_t blocks[PAGES][BLOCKS];
 static unsigned found[PAGES][BLOCKS]; // how often a block came home
 static bool released[PAGES];
-
-void
-mi__check_failed(const char *cond, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    explore_expect(false, cond);
-    __builtin_unreachable();
-}
 
 static owner_t *
 owner(unsigned index)

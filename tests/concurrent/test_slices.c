@@ -8,7 +8,7 @@
 // slice show as a data race.
 #include "arena/slices.h"
 
-#include "explore.h"
+#include "failed_check.h"
 
 #include "arena/purge.h"
 #include "base/bits.h"
@@ -29,15 +29,6 @@ static void (*helper_body)(void);      // a helper thread was started to run it
 static uint64_t out_of_bounds[CHUNKS]; // slices that the program can't have
 
 // ---- the layers around ------------------------------------------------------------------------------------
-
-void
-mi__check_failed(const char *cond, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    explore_expect(false, cond);
-    __builtin_unreachable();
-}
 
 size_t
 mi__os_page_size(void)
