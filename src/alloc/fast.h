@@ -110,7 +110,12 @@ fast_free(void *p)
             return;
         }
     }
-    if (unlikely(page_push_local(page, p))) {
+    block_t *last = page->local_free;
+    if (unlikely(last == p)) {
+        mi__free_outside(p); // which reports that it is free
+        return;
+    }
+    if (unlikely(page_push_before(page, p, last))) {
         mi__free_emptied(page);
     }
 }

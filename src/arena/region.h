@@ -171,11 +171,14 @@ static inline bool
 region_first_find(const void *p, page_t **descriptor)
 {
     size_t offset = (uintptr_t)p - HOT_GET(mi__region_first.base);
-    size_t at = (offset >> (SLICE_SHIFT - DESCRIPTOR_SHIFT)) & ~(size_t)(DESCRIPTOR_SIZE - 1);
-    *descriptor = (page_t *)(HOT_GET(mi__region_first.descriptors) + at); // NOLINT(performance-no-int-to-ptr)
     // No order needed: whoever holds a block learned of it through the synchronisation that handed
     // the block over.
-    return offset < HOT_GET(mi__region_first.committed);
+    if (unlikely(offset >= HOT_GET(mi__region_first.committed))) {
+        return false;
+    }
+    size_t at = (offset >> (SLICE_SHIFT - DESCRIPTOR_SHIFT)) & ~(size_t)(DESCRIPTOR_SIZE - 1);
+    *descriptor = (page_t *)(HOT_GET(mi__region_first.descriptors) + at); // NOLINT(performance-no-int-to-ptr)
+    return true;
 }
 
 #endif

@@ -287,16 +287,22 @@ page_put_back(page_t *page, block_t *rest, uint32_t count)
     OWNER_SET(page->used, page->used - count);
 }
 
-// Gives a block back to its owner's list; true when no block is out any more.
+// Gives a block back to its owner's list, whose first is `next`; true when no block is out any more.
 static inline bool
-page_push_local(page_t *page, void *p)
+page_push_before(page_t *page, void *p, block_t *next)
 {
     block_t *block = (block_t *)p;
-    block->next = page->local_free;
+    block->next = next;
     OWNER_SET(page->local_free, block);
     uint32_t used = page->used - 1;
     OWNER_SET(page->used, used);
     return used == 0;
+}
+
+static inline bool
+page_push_local(page_t *page, void *p)
+{
+    return page_push_before(page, p, page->local_free);
 }
 
 #endif

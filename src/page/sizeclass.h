@@ -26,8 +26,8 @@ enum {
 static inline size_t
 sizeclass_of_large(size_t size)
 {
-    size_t top = highest_bit(size - 1);
-    return ((top - 7) << CLASS_STEPS_SHIFT) + ((size - 1) >> (top - CLASS_STEPS_SHIFT));
+    unsigned shift = highest_bit(size - 1) - CLASS_STEPS_SHIFT;
+    return (((size_t)shift - (7 - CLASS_STEPS_SHIFT)) << CLASS_STEPS_SHIFT) + ((size - 1) >> shift);
 }
 
 // The class that serves `size`, at most BLOCK_MAX; size 0 is served as 1.

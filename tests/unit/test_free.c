@@ -331,7 +331,6 @@ free_once(void *p)
     return NULL;
 }
 
-// Where there is time to look: not in a thread's plain free of its own.
 static void
 what_was_freed_last_is_known(void)
 {
@@ -342,6 +341,12 @@ what_was_freed_last_is_known(void)
         char *other = mi__alloc(size);
         char *p = mi__alloc(size);
         mi__free(p);
+        mi__free(p); // on the straight path
+        check(misused(++expected, MISUSE_DOUBLE_FREE, "free", p));
+        memset(p, 0x5a, size); // what the list's link held
+        mi__free(p);
+        check(misused(++expected, MISUSE_DOUBLE_FREE, "free", p));
+        memset(p, 0, size);
         check_equal(mi__usable_size(p, "usable_size"), 0);
         check(misused(++expected, MISUSE_DOUBLE_FREE, "usable_size", p));
         check(mi__realloc(p, 3 * size, false) == NULL);
