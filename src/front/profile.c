@@ -265,9 +265,10 @@ start(uint64_t wanted)
     }
     atomic_set_relaxed(&rate, wanted);
     mi__sample_set_profile(&profile, wanted);
-    atomic_set_relaxed(&active, atomic_get_relaxed(&mi__sampling_rates[SAMPLER_PROFILE]) != 0);
+    bool taken = atomic_get_relaxed(&mi__sampling_rates[SAMPLER_PROFILE]) != 0;
+    atomic_set_relaxed(&active, taken);
     end_dump();
-    return atomic_get_relaxed(&active);
+    return taken; // whatever another thread has done since
 }
 
 bool

@@ -372,6 +372,8 @@ MUTANTS = [
            "#define get_profile() atomic_get_relaxed(&profile)", "samples: a profile is set; make"),
     Mutant(PROFILE, "start: while another starts or stops it", "    wait_for_dumps();\n    if (!atomic_get_relaxed(&active)) {",
            "    if (!atomic_get_relaxed(&active)) {", "samples: start; stop"),
+    Mutant(PROFILE, "start: says what another has made of it since", "    return taken;", "    return atomic_get_relaxed(&active);",
+           "samples: start; stop"),
     Mutant(PROFILE, "stop: while another starts it", "    wait_for_dumps();\n    mi__sample_set_profile(NULL, 0);",
            "    mi__sample_set_profile(NULL, 0);", "samples: start; stop"),
     Mutant(PROFILE, "wait: what was left is not acquired", "    while (atomic_exchange_acquire(&dumping, true)) {\n        while",

@@ -192,13 +192,13 @@ switch_on(void)
 static void
 start_profile(void)
 {
-    (void)!mi__profile_start(RATE);
+    explore_expect(mi__profile_start(RATE), "a start says that it has started");
 }
 
 static void
 start_other_profile(void)
 {
-    (void)!mi__profile_start(2 * RATE);
+    explore_expect(mi__profile_start(2 * RATE), "a start says that it has started");
 }
 
 // ---- before and after -------------------------------------------------------------------------------------
