@@ -5,6 +5,7 @@
 #include "alloc/alloc.h"
 #include "alloc/fast.h"
 #include "alloc/secure.h"
+#include "arena/meta.h"
 #include "heap/census.h"
 #include "heap/registry.h"
 #include "heap/walk.h"
@@ -308,6 +309,46 @@ free_os_pages_go_back(void)
     }
 }
 
+// Neither for maps, nor for the orders that all of them share, nor for the quarantine.
+static void
+without_memory_for_maps(void)
+{
+    start();
+    mi__conf.secure = SECURE_LARGE;
+    mi__conf.region_bytes_log2 = 34;
+    check(mi__registry_bind() != NULL);
+    limit_to(RLIMIT_DATA, data_bytes());
+    while (mi__meta_alloc(64) != NULL) {
+    }
+    for (size_t k = 0; k + 1 < SIZES; k++) { // the last is a singleton, sealed
+        errno = 0;
+        check(mi__alloc(sizes[k]) == NULL && errno == ENOMEM);
+    }
+    unlimit(RLIMIT_DATA);
+    char *first = mi__alloc(100);
+    void *other = mi__alloc(200);
+    check(first != NULL && other != NULL);
+    limit_to(RLIMIT_DATA, data_bytes());
+    while (mi__meta_alloc(64) != NULL) {
+    }
+    mi__free(other); // nothing to keep it in: it goes home at once
+    for (size_t k = 0; k < SIZES; k++) {
+        void *p = mi__alloc(sizes[k]);
+        mi__free(p);
+    }
+    mi__free(other);
+    check(misused(1, MISUSE_DOUBLE_FREE, "free", other));
+    mi__free(first);
+    unlimit(RLIMIT_DATA);
+    for (size_t k = 0; k < SIZES; k++) {
+        take_many(sizes[k], 100);
+        for (size_t i = 0; i < 100; i++) {
+            check(is_filled(blocks[i], sizes[k], (unsigned)i));
+            mi__free(blocks[i]);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -323,6 +364,7 @@ main(void)
         fresh_test(walks_and_counts_see_live_blocks),
         fresh_test(aligned_zeroed_and_resized),
         fresh_test(free_os_pages_go_back),
+        fresh_test(without_memory_for_maps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

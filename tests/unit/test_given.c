@@ -569,6 +569,25 @@ threads_may_give_at_once(void)
     check_equal(slices_in_use(), 0);
 }
 
+// Where the system has none it is not asked again at once; what was asked for comes from ordinary pages.
+static void
+large_pages_that_are_not_there(void)
+{
+    (void)start();
+    mi__conf.allow_large_pages = 1;
+    check(mi__given_large(SIZE_MAX / SLICE_SIZE, SLICE_SIZE) == NULL);
+    check(mi__given_large(SIZE_MAX / 8, SLICE_SIZE) == NULL);
+    region_t *large = mi__given_large(1, 4 * SLICE_SIZE);
+    check(large == NULL || large->pinned);
+    check(large != NULL || mi__given_large(1, SLICE_SIZE) == NULL);
+    slice_run_t run;
+    for (size_t count = 1; count <= 64; count *= 4) {
+        check(mi__slices_claim(count, SLICE_SIZE, NULL, &run));
+        memset(run.start, 1, count * SLICE_SIZE);
+    }
+    check(large != NULL || mi__region_count() == 1);
+}
+
 int
 main(void)
 {
@@ -594,6 +613,7 @@ main(void)
         fresh_test(without_the_system_only_what_was_given_serves),
         fresh_test(totals_count_what_was_given),
         fresh_test(threads_may_give_at_once),
+        fresh_test(large_pages_that_are_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -508,6 +508,45 @@ a_thread_that_allocated_once_is_cheap(void)
     check_equal(heaps_live(), 1);
 }
 
+// Orphans that somebody has for a moment are passed over, a few of them, and stay where they are; dead ones
+// are forgotten.
+static void
+an_orphan_in_others_hands_is_passed_over(void)
+{
+    enum { COUNT = 20 };
+    thread_heap_t *heaps[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        heaps[i] = mi__registry_bind();
+        check(heaps[i] != NULL);
+        mi__thread_heap = (thread_heap_t *)(uintptr_t)&mi__thread_heap_none;
+    }
+    for (int i = 0; i < COUNT; i++) {
+        mi__thread_heap = heaps[i];
+        mi__registry_leave();
+        check(mi__registry_claim(heaps[i], HEAP_ORPHAN, HEAP_CLAIMED));
+    }
+    mi__registry_unclaim(heaps[0], HEAP_ORPHAN); // the last that would be looked at
+    thread_heap_t *fresh = mi__registry_bind();
+    for (int i = 0; i < COUNT; i++) {
+        check(fresh != heaps[i]);
+    }
+    mi__thread_heap = (thread_heap_t *)(uintptr_t)&mi__thread_heap_none;
+    for (int i = 1; i < COUNT; i++) {
+        mi__registry_unclaim(heaps[i], i < COUNT / 2 ? HEAP_DEAD : HEAP_ORPHAN);
+    }
+    for (int i = 0; i <= COUNT / 2; i++) {
+        thread_heap_t *taken = mi__registry_bind();
+        check(taken != fresh && atomic_get_relaxed(&taken->state) == HEAP_LIVE);
+        mi__thread_heap = (thread_heap_t *)(uintptr_t)&mi__thread_heap_none;
+    }
+    for (int i = 1; i < COUNT / 2; i++) {
+        check_equal(atomic_get_relaxed(&heaps[i]->state), HEAP_DEAD);
+    }
+    check_equal(heaps_made(), COUNT + 1);
+    check(mi__registry_bind() != NULL);
+    check_equal(heaps_made(), COUNT + 2);
+}
+
 int
 main(void)
 {
@@ -532,6 +571,7 @@ main(void)
         fresh_test(memory_stays_flat_over_many_threads),
         fresh_test(destructors_may_allocate_and_free),
         fresh_test(a_thread_that_allocated_once_is_cheap),
+        fresh_test(an_orphan_in_others_hands_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

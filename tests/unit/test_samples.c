@@ -4,7 +4,10 @@
 // walks do not notice; and those who sample see each of them once.
 #include "fresh.h"
 
+#include <sys/time.h>
+
 #include "alloc/alloc.h"
+#include "arena/meta.h"
 #include "front/sample.h"
 #include "heap/census.h"
 #include "heap/registry.h"
@@ -569,6 +572,136 @@ the_store_gives_back(void)
     check_at_most(used, (MEDIUM_PAGE_SLICES + 1) * SLICE_SIZE);
 }
 
+// ---- amid the lock of the table
+
+static _Atomic(bool) stop;
+static void *looked_up;
+
+static void *
+look_up_all_the_time(void *arg)
+{
+    while (!atomic_load(&stop)) {
+        for (int i = 0; i < 100; i++) {
+            check(mi__samples_stands_for(looked_up) != NULL);
+        }
+        mi__free(mi__alloc(220));
+    }
+    return arg;
+}
+
+static void
+sample_in_a_child(void)
+{
+    enum { COUNT = 300 };
+    static void *blocks[COUNT];
+    mi__registry_after_fork();
+    check(mi__samples_stands_for(looked_up) != NULL);
+    for (size_t i = 0; i < COUNT; i++) {
+        blocks[i] = mi__alloc(220);
+        check(is_sampled(blocks[i]));
+        fill(blocks[i], 220, (unsigned)i);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        check(is_filled(blocks[i], 220, (unsigned)i));
+        mi__free(blocks[i]);
+    }
+}
+
+static void
+forks_amid_the_lock(void)
+{
+    pthread_t threads[2];
+    start(1);
+    looked_up = sampled_by(mi__alloc, 220);
+    for (int i = 0; i < 2; i++) {
+        check(pthread_create(&threads[i], NULL, look_up_all_the_time, NULL) == 0);
+    }
+    for (int i = 0; i < 60; i++) {
+        check_equal(status_of_child(sample_in_a_child), 0);
+    }
+    atomic_store(&stop, true);
+    for (int i = 0; i < 2; i++) {
+        check(pthread_join(threads[i], NULL) == 0);
+    }
+}
+
+enum { LATER_MAX = 20000 };
+static void *later[LATER_MAX];
+static _Atomic(size_t) next_later;
+static _Atomic(size_t) put_off;
+
+static void
+free_one(int number)
+{
+    (void)number;
+    size_t i = atomic_load(&next_later);
+    if (i < LATER_MAX) {
+        atomic_store(&next_later, i + 1);
+        atomic_fetch_add(&put_off, mi__samples_are_locked());
+        mi__free(later[i]);
+        check(mi__samples_stands_for(later[i]) == NULL || mi__samples_are_locked());
+    }
+}
+
+// Frees by a handler that has interrupted its thread amid the lock wait for the thread's own next one.
+static void
+frees_amid_the_lock_are_put_off(void)
+{
+    start(1);
+    for (size_t i = 0; i < LATER_MAX; i++) {
+        later[i] = sampled_by(mi__alloc, i % 2 == 0 ? 220 : 1000);
+    }
+    looked_up = sampled_by(mi__alloc, 100);
+    void *last_ones[] = {sampled_by(mi__alloc, 220), sampled_by(mi__alloc, 1000)};
+    struct sigaction action = {.sa_handler = free_one};
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval often = {{0, 100}, {0, 100}};
+    setitimer(ITIMER_REAL, &often, NULL);
+    while (atomic_load(&put_off) < 20 && atomic_load(&next_later) < LATER_MAX) {
+        check(mi__samples_stands_for(looked_up) != NULL);
+    }
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    check(atomic_load(&put_off) > 0);
+    size_t freed = atomic_load(&next_later);
+    mi__free(last_ones[0]);
+    mi__free(last_ones[1]);
+    check_equal(atomic_load(&ended), freed + 2);
+    for (size_t i = freed; i < LATER_MAX; i++) {
+        mi__free(later[i]);
+    }
+    mi__free(looked_up);
+    check_equal(atomic_load(&made), atomic_load(&ended));
+}
+
+// ---- no memory
+
+static void
+without_memory_nothing_is_sampled(void)
+{
+    static void *blocks[LIVE_MAX * 4];
+    for (int way = 0; way < 2; way++) {
+        size_t count = 0;
+        start(1);
+        limit_to(RLIMIT_DATA, data_bytes());
+        while (way == 1 && mi__meta_alloc(64) != NULL) {
+        }
+        while (count < LIVE_MAX * 4 && (blocks[count] = mi__alloc(1000)) != NULL) {
+            fill(blocks[count], 1000, (unsigned)count);
+            count++;
+        }
+        check(count < LIVE_MAX * 4);
+        for (size_t i = 0; i < count; i++) {
+            check(is_filled(blocks[i], 1000, (unsigned)i));
+            mi__free(blocks[i]);
+        }
+        check_equal(atomic_load(&made), atomic_load(&ended));
+        unlimit(RLIMIT_DATA);
+        void *p = sampled_by(mi__alloc, 1000);
+        mi__free(p);
+        (void)mi__collect(true);
+    }
+}
+
 int
 main(void)
 {
@@ -588,6 +721,9 @@ main(void)
         fresh_test(heaps_end_with_their_samples),
         fresh_test(realloc_in_brings_home),
         fresh_test(the_store_gives_back),
+        fresh_test(forks_amid_the_lock),
+        fresh_test(frees_amid_the_lock_are_put_off),
+        fresh_test(without_memory_nothing_is_sampled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
