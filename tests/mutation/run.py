@@ -6,8 +6,9 @@
 
 FOLDERs are those of src/ (page and heap). The mistakes are a sample, the same for the same seed and sources: comparisons
 and sums off by one, conditions turned around or cut short, statements left out, other results. What only orders memory is
-left alone (tests/concurrent/mutants.py), as are the library's own checks, which are on. What survives is printed; some of
-it makes no difference. Exits with 1 when fewer than PERCENT of them are found.
+left alone (tests/concurrent/mutants.py), as are the library's own checks, which are on. What survives is printed; what makes
+no difference stands in NO_DIFFERENCE, with the reason, and is counted apart. Exits with 1 when fewer than PERCENT of the
+others are found.
 """
 import argparse
 import multiprocessing.pool
@@ -23,9 +24,10 @@ from dataclasses import dataclass
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLACE = os.path.join(ROOT, "build", "mutation")
 TEST_SECONDS = 60
+EQUIVALENT = "-" # in place of the test that finds a mistake
 # After the unit test of the file's own name, from quick and near to slow and far.
 TESTS = ["test_page", "test_thread_heap", "test_remote", "test_registry", "test_held", "test_trim", "test_samples",
-         "test_sampling", "test_blockmap", "test_seal", "test_census", "test_stats", "test_free", "test_alloc", "test_realloc",
+         "test_sampling", "test_heap", "test_blockmap", "test_seal", "test_census", "test_stats", "test_free", "test_alloc", "test_realloc",
          "test_aligned", "test_estimate", "test_guard", "test_registry_fork", "test_away", "test_spin", "test_api_basic",
          "test_api_heap", "test_api_walk", "test_api_aligned", "test_api_realloc", "test_api_subproc", "test_api_heap_stats",
          "test_api_process", "test_api_arena", "fuzz-operations"]
@@ -39,6 +41,13 @@ CHECKS = re.compile(r"\b(ASSERT|VERIFY|REQUIRE|_Static_assert|static_assert|TRAC
 STATEMENT = re.compile(r"^ {4,}(?!return|break|continue|goto|case|default|else|static|do\b)[A-Za-z_(*][^{}]*;\s*(//.*)?$")
 DECLARATION = re.compile(r"^ +(const |unsigned |struct |volatile )*\w+(_t)? \**\w+( =.*|\[.*\])?;")
 CONDITION = re.compile(r"\b(if|while) \((.*)\) \{$")
+
+# Code of builds with MI_TRACK_* alone, which tests/build/track.sh tests.
+OTHER_BUILDS = {"page/cell.c"}
+# The line as the mistake leaves it, and why that is as good.
+NO_DIFFERENCE = {
+    "first = blocks <= first ? blocks : first;": "both are the same then",
+}
 
 
 @dataclass
@@ -70,6 +79,8 @@ def all_mutants(folders):
         base = os.path.join(ROOT, "src", folder)
         for name in sorted(os.listdir(base)):
             path = f"{folder}/{name}"
+            if path in OTHER_BUILDS:
+                continue
             with open(os.path.join(base, name), encoding="utf-8") as file:
                 lines = file.read().split("\n")
             before = ";"
@@ -165,17 +176,20 @@ def main():
             found = tree.judge(mutant, programs)
         finally:
             trees.put((tree, programs))
+        if found == "" and mutant.new.strip() in NO_DIFFERENCE:
+            found = EQUIVALENT
         if found is not None:
-            print(f"{'found by ' + found if found else 'SURVIVES'}: {mutant.path}:{mutant.line + 1}: {mutant.what}: {mutant.new.strip()}",
-                  flush=True)
+            said = {"": "SURVIVES", EQUIVALENT: f"makes no difference ({NO_DIFFERENCE.get(mutant.new.strip())})"}.get(found, f"found by {found}")
+            print(f"{said}: {mutant.path}:{mutant.line + 1}: {mutant.what}: {mutant.new.strip()}", flush=True)
         return found
 
     with multiprocessing.pool.ThreadPool(args.jobs) as pool:
         results = [found for found in pool.map(judge, sample, chunksize=1) if found is not None]
-    killed = sum(found != "" for found in results)
-    percent = 100 * killed / max(1, len(results))
-    print(f"{killed} of {len(results)} mistakes found ({percent:.0f}%), a sample of {len(mutants)} that could be made; "
-          f"{len(sample) - len(results)} were no programs")
+    real = [found for found in results if found != EQUIVALENT]
+    killed = sum(found != "" for found in real)
+    percent = 100 * killed / max(1, len(real))
+    print(f"{killed} of {len(real)} mistakes found ({percent:.0f}%), a sample of {len(mutants)} that could be made; "
+          f"{len(results) - len(real)} others make no difference, {len(sample) - len(results)} were no programs")
     return percent < args.least
 
 
