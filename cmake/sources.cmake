@@ -71,16 +71,29 @@ set(MI_SOURCES_COMMON
 
 set(MI_SOURCES_LINUX
   src/os/os_linux.c
-  src/os/os_linux_faults.c
   src/os/os_linux_files.c
   src/os/os_linux_group.c
   src/os/os_linux_numa.c
   src/os/os_linux_places.c
   src/os/os_linux_pressure.c
   src/os/os_linux_threads.c
+  src/os/os_posix.c
+  src/os/os_posix_faults.c
+  src/os/os_posix_threads.c
   src/front/stack.c)
 
+set(MI_SOURCES_MACOS
+  src/os/os_absent.c
+  src/os/os_macos.c
+  src/os/os_macos_places.c
+  src/os/os_macos_threads.c
+  src/os/os_posix.c
+  src/os/os_posix_faults.c
+  src/os/os_posix_threads.c
+  src/front/stack_macos.c)
+
 set(MI_SOURCES_WINDOWS
+  src/os/os_absent.c
   src/os/os_windows.c
   src/os/os_windows_places.c
   src/os/os_windows_threads.c
@@ -149,8 +162,10 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   endif()
 elseif(WIN32)
   list(APPEND MI_SOURCES ${MI_SOURCES_WINDOWS})
+elseif(APPLE)
+  list(APPEND MI_SOURCES ${MI_SOURCES_MACOS})
 else()
-  message(FATAL_ERROR "mimalloc: there is no port to ${CMAKE_SYSTEM_NAME} yet (Linux and Windows only)")
+  message(FATAL_ERROR "mimalloc: there is no port to ${CMAKE_SYSTEM_NAME} yet (Linux, Windows and macOS only)")
 endif()
 
 # What every process runs comes first, and files whose static tables are large and hardly used behind all others:
@@ -158,12 +173,12 @@ endif()
 set(MI_SOURCES_EVERYDAY
   src/alloc/alloc.c src/alloc/free.c src/front/override.c src/heap/thread_heap.c src/page/page.c src/page/remote.c
   src/arena/slices.c src/arena/meta.c src/arena/purge.c src/heap/registry.c src/heap/heap.c src/heap/sampling.c
-  src/front/init.c src/os/os_linux.c src/os/os_linux_threads.c src/base/hooks.c src/base/config.c src/arena/region.c
-  src/alloc/realloc.c src/alloc/sampled.c src/front/hook.c src/front/deferred.c)
+  src/front/init.c src/os/os_linux.c src/os/os_linux_threads.c src/os/os_posix.c src/os/os_posix_threads.c src/base/hooks.c
+  src/base/config.c src/arena/region.c src/alloc/realloc.c src/alloc/sampled.c src/front/hook.c src/front/deferred.c)
 set(MI_SOURCES_TABLES
   src/front/tally.c src/front/report.c src/front/estimate.c src/front/profile.c src/front/sites.c
   src/front/stack.c)
-if(NOT WIN32)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   list(REMOVE_ITEM MI_SOURCES ${MI_SOURCES_EVERYDAY} ${MI_SOURCES_TABLES})
   set(MI_SOURCES ${MI_SOURCES_EVERYDAY} ${MI_SOURCES} ${MI_SOURCES_TABLES})
 endif()

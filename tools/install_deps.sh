@@ -101,6 +101,9 @@ for task in "$@"; do
             need prometheus promtool
             need mandoc mandoc
             need clang clang
+            # macOS, compiled and linked only.
+            need lld "/usr/bin/ld64.lld*"
+            need llvm llvm-nm
             need abigail-tools abidw
             need meson meson
             need ninja-build ninja

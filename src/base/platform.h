@@ -22,7 +22,11 @@
 #define MI_NOINLINE __attribute__((noinline))
 #define MI_COLD __attribute__((noinline, cold))
 // Runs once, when a process starts: such functions lie together, beside the compiler's own constructors.
+#if defined(__MACH__)
+#define MI_START
+#else
 #define MI_START __attribute__((section(".text.startup")))
+#endif
 #define MI_NODISCARD __attribute__((warn_unused_result))
 #define MI_ALIGNED(n) __attribute__((aligned(n)))
 #if defined(_WIN32) && !defined(__clang__)
@@ -31,10 +35,16 @@
 #define MI_FORMAT(fmt, args) __attribute__((format(printf, fmt, args)))
 #endif
 #define MI_WEAK __attribute__((weak))
+// Whether a reference may be to nothing, and is NULL then, without a word to the linker.
+#if defined(__MACH__)
+#define WEAK_REFERENCES 0
+#else
+#define WEAK_REFERENCES 1
+#endif
 
 // MI_EXPORT marks a symbol that programs may use; everything else is hidden by the build. MI_HIDDEN marks
 // data that our files share: reached directly, not through the global offset table.
-#if defined(__ELF__)
+#if !defined(_WIN32)
 #define MI_EXPORT __attribute__((visibility("default")))
 #define MI_HIDDEN __attribute__((visibility("hidden")))
 #else
@@ -49,9 +59,14 @@
 #endif
 
 // Each such variable x is followed by `#define x OF_THREAD(x)`; one that files share is declared as x_mine.
-#if !defined(_WIN32)
+#if defined(__ELF__)
 #define MI_THREAD_LOCAL __thread __attribute__((tls_model(MI_TLS_MODEL)))
 #define OF_THREAD(x) (x)
+#elif defined(__MACH__)
+// What the system has there allocates by malloc. See os_macos_threads.c, which owns the copies.
+#define MI_THREAD_LOCAL __attribute__((section("__DATA,__mi_thread")))
+#define OF_THREAD(x) (*(__typeof__(x) *)mi__os_of_thread((uintptr_t) & (x)))
+extern uintptr_t mi__os_of_thread(uintptr_t original);
 #elif defined(__x86_64__)
 // What gcc makes of __thread there allocates, and is gone before the thread's end is told. So the variables
 // stand in what the system copies for each new thread, and a copy is found as the system's rules have it.

@@ -23,18 +23,22 @@
 #include "front/report.h"
 
 typedef void (*new_handler_t)(void);
+typedef new_handler_t (*get_handler_t)(void);
+typedef void (*function_t)(void); // of any type, which the caller knows
 
 // std::get_new_handler and std::__throw_bad_alloc.
+#if WEAK_REFERENCES
 MI_WEAK new_handler_t _ZSt15get_new_handlerv(void);
 MI_WEAK void _ZSt17__throw_bad_allocv(void);
-
-// A function of the C++ runtime, by name; NULL when there is none. Of any type, which the caller
-// knows.
-typedef void (*function_t)(void);
+#else
+static const get_handler_t _ZSt15get_new_handlerv = NULL;
+static const function_t _ZSt17__throw_bad_allocv = NULL;
+#endif
 
 #if OVERRIDE_SEARCHES
 #include <dlfcn.h>
 
+// A function of the C++ runtime, by name; NULL when there is none.
 static function_t
 runtime_function(const char *name)
 {
@@ -64,9 +68,9 @@ runtime_function(const char *name)
 static new_handler_t
 current_handler(void)
 {
-    new_handler_t (*get)(void) = _ZSt15get_new_handlerv;
+    get_handler_t get = _ZSt15get_new_handlerv;
     if (get == NULL) {
-        get = (new_handler_t(*)(void))runtime_function("_ZSt15get_new_handlerv");
+        get = (get_handler_t)runtime_function("_ZSt15get_new_handlerv");
     }
     return get == NULL ? NULL : get();
 }

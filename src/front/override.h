@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "base/platform.h"
+
 #ifndef MI_OVERRIDE
 #define MI_OVERRIDE 1
 #endif
@@ -22,7 +24,7 @@
 #define OVERRIDE_LIBC MI_OVERRIDE
 
 // Whether the loader is asked for functions by name.
-#define OVERRIDE_SEARCHES (MI_SHARED && __has_include(<dlfcn.h>))
+#define OVERRIDE_SEARCHES ((MI_SHARED || !WEAK_REFERENCES) && __has_include(<dlfcn.h>))
 
 // Operators new and delete. "m" in their names stands for unsigned long, "j" for unsigned int: the
 // type of sizes.

@@ -4,12 +4,12 @@
 // Files are read and written by `syscall`: libc's open, read and write are cancellation points, and
 // a thread must not be cancelled inside malloc; other preloaded libraries wrap them, too.
 //
-// Owns:        machine facts, the duplicate of standard error
-// Threads:     facts and duplicate are written at start-up only
+// Owns:        machine facts
+// Threads:     facts are written at start-up only
 // Invariants:  L1 no function changes errno
 //              L2 no function allocates
-// Not here:    what lies at an address → os_linux_places.c, huge pages and NUMA → os_linux_numa.c,
-//              threads → os_linux_threads.c, which memory to ask for → arena/
+// Not here:    environment, standard error, files → os_posix.c, what lies at an address → os_linux_places.c,
+//              huge pages and NUMA → os_linux_numa.c, threads → os_linux_threads.c, which memory → arena/
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -20,7 +20,6 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +27,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "os/raw_calls.h"
 
 // Older kernel headers, and musl's own, lack it.
 #ifndef MADV_POPULATE_WRITE
@@ -38,8 +38,7 @@
 #endif
 
 enum {
-    KEPT_FD_MIN = 100, // far above what programs count on to be the next free descriptor
-    NONBLOCKING = 1,   // GRND_NONBLOCK
+    NONBLOCKING = 1, // GRND_NONBLOCK
     EMULATED_RESERVE_LOG2 = 30,
     RESIDENT_STEP = 512, // OS pages asked about in one call
     MOVE_FLAGS = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
@@ -303,65 +302,16 @@ mi__os_random(void)
     return x;
 }
 
-// ---- standard error ------------------------------------------------------------------------
-
-static int kept_fd = -1;
-static dev_t kept_dev;
-static ino_t kept_ino;
-
-static bool
-write_all(int fd, const char *chars, size_t length)
-{
-    while (length > 0) {
-        long done = syscall(SYS_write, fd, chars, length);
-        if (done < 0 && errno == EINTR) {
-            continue;
-        }
-        if (done <= 0) {
-            return false;
-        }
-        chars += done;
-        length -= (size_t)done;
-    }
-    return true;
-}
-
-// False when the program has closed our duplicate (as daemons do with every descriptor) and perhaps
-// opened a file of its own under the number.
-static bool
-kept_fd_is_ours(void)
-{
-    struct stat now;
-    return kept_fd >= 0 && fstat(kept_fd, &now) == 0 && now.st_dev == kept_dev && now.st_ino == kept_ino;
-}
-
-void
-mi__os_write_error(const char *chars, size_t length)
-{
-    int saved = errno;
-    if (!write_all(STDERR_FILENO, chars, length) && errno == EBADF && kept_fd_is_ours()) {
-        write_all(kept_fd, chars, length);
-    }
-    errno = saved;
-}
-
-void
-mi__os_keep_stderr(void)
-{
-    int saved = errno;
-    struct stat now;
-    if (kept_fd < 0 && fstat(STDERR_FILENO, &now) == 0) {
-        kept_dev = now.st_dev;
-        kept_ino = now.st_ino;
-        kept_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_FD_MIN);
-    }
-    errno = saved;
-}
-
 // ---- environment ---------------------------------------------------------------------------
 
-static bool
-has_more_rights(void)
+MI_START char **
+mi__os_raw_environ(void)
+{
+    return environ;
+}
+
+MI_START bool
+mi__os_raw_has_more_rights(void)
 {
     errno = 0;
     if (getauxval(AT_SECURE) != 0) {
@@ -370,69 +320,7 @@ has_more_rights(void)
     return errno != 0 && (getuid() != geteuid() || getgid() != getegid());
 }
 
-MI_START bool
-mi__os_env_ready(void)
-{
-    return environ != NULL;
-}
-
-// The environment that may be used; NULL when there is none.
-MI_START static char **
-trusted_environ(void)
-{
-    int saved = errno;
-    char **entries = has_more_rights() ? NULL : environ;
-    errno = saved;
-    return entries;
-}
-
-MI_START const char *
-mi__os_getenv(const char *name)
-{
-    size_t length = __builtin_strlen(name);
-    char **entries = trusted_environ();
-    for (size_t i = 0; entries != NULL && entries[i] != NULL; i++) {
-        if (__builtin_strncmp(entries[i], name, length) == 0 && entries[i][length] == '=') {
-            return entries[i] + length + 1;
-        }
-    }
-    return NULL;
-}
-
-static bool
-starts_with_any_case(const char *text, const char *prefix)
-{
-    for (; *prefix != 0; text++, prefix++) {
-        // ASCII only: the locale is the program's affair.
-        unsigned a = (unsigned char)*text;
-        unsigned b = (unsigned char)*prefix;
-        a += a - 'A' < 26 ? 32 : 0;
-        b += b - 'A' < 26 ? 32 : 0;
-        if (a != b) {
-            return false;
-        }
-    }
-    return true;
-}
-
-MI_START void
-mi__os_each_env(const char *prefix, void (*each)(const char *entry, void *arg), void *arg)
-{
-    char **entries = trusted_environ();
-    for (size_t i = 0; entries != NULL && entries[i] != NULL; i++) {
-        if (starts_with_any_case(entries[i], prefix)) {
-            each(entries[i], arg);
-        }
-    }
-}
-
 // ---- process -------------------------------------------------------------------------------
-
-long
-mi__os_process_id(void)
-{
-    return getpid();
-}
 
 long
 mi__os_thread_id(void)

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-// os_linux_files.c — the part of the port to Linux that files for others need: new files, one that is shared,
-// and for profiles the code that is loaded, the list of mappings.
-//
-// Files are written by `syscall`, see os_linux.c.
+// os_linux_files.c — the part of the port to Linux that files for others need: one that is shared, and for
+// profiles the code that is loaded, the list of mappings.
 //
 // Owns:        nothing
 // Threads:     any; mi__os_each_module takes a lock of the loader's
 // Invariants:  as in os_linux.c
-// Not here:    what lies at an address → os_linux_places.c
+// Not here:    new files → os_posix.c, what lies at an address → os_linux_places.c
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -17,83 +15,44 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <link.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "os/raw_calls.h"
 
-enum { TEXT_MAX = 4096, OWNER_ONLY = 0600, FOR_ALL = 0644 };
+enum { TEXT_MAX = 4096, OWNER_ONLY = 0600 };
 
-_Static_assert(OS_PATH_MAX >= PATH_MAX, "what realpath writes has room");
-
-// With a buffer of the caller's: libc's own block may come from another malloc.
-char *
-mi__os_full_path(const char *path, char resolved[OS_PATH_MAX])
+long
+mi__os_raw_open(const char *path, int flags, unsigned mode)
 {
-    return realpath(path, resolved);
+    return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
-int
-mi__os_create(const char *path)
+long
+mi__os_raw_write(int fd, const void *bytes, size_t length)
 {
-    int saved = errno;
-    long fd =
-        syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, OWNER_ONLY);
-    int result = fd < 0 ? -errno : (int)fd;
-    errno = saved;
-    return result;
+    return syscall(SYS_write, fd, bytes, length);
 }
 
-bool
-mi__os_write(int fd, const void *bytes, size_t length)
+long
+mi__os_raw_close(int fd)
 {
-    int saved = errno;
-    const char *from = (const char *)bytes;
-    while (length > 0) {
-        long done = syscall(SYS_write, fd, from, length);
-        if (done <= 0 && errno != EINTR) {
-            break;
-        }
-        from += done < 0 ? 0 : done;
-        length -= done < 0 ? 0 : (size_t)done;
-    }
-    errno = saved;
-    return length == 0;
+    return syscall(SYS_close, fd);
 }
 
-void
-mi__os_close(int fd)
+long
+mi__os_raw_unlink(const char *path)
 {
-    int saved = errno;
-    syscall(SYS_close, fd);
-    errno = saved;
+    return syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
-void
-mi__os_unlink(const char *path)
+long
+mi__os_raw_rename(const char *from, const char *to)
 {
-    int saved = errno;
-    syscall(SYS_unlinkat, AT_FDCWD, path, 0);
-    errno = saved;
-}
-
-bool
-mi__os_publish(int fd, const char *temporary, const char *path, bool whole)
-{
-    int saved = errno;
-    whole = whole && syscall(SYS_fchmod, fd, FOR_ALL) == 0;
-    whole = syscall(SYS_close, fd) == 0 && whole;
-    whole = whole && syscall(SYS_renameat2, AT_FDCWD, temporary, AT_FDCWD, path, 0) == 0;
-    if (!whole) {
-        mi__os_unlink(temporary);
-    }
-    errno = saved;
-    return whole;
+    return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 void *
@@ -102,11 +61,11 @@ mi__os_share(const char *path, size_t bytes)
     int saved = errno;
     void *start = MAP_FAILED;
     int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    long fd = syscall(SYS_openat, AT_FDCWD, path, flags, OWNER_ONLY);
+    long fd = mi__os_raw_open(path, flags, OWNER_ONLY);
     if (fd < 0 && errno == EEXIST) {
         // A process that had this number died without an end; or the program that it ran before.
         mi__os_unlink(path);
-        fd = syscall(SYS_openat, AT_FDCWD, path, flags, OWNER_ONLY);
+        fd = mi__os_raw_open(path, flags, OWNER_ONLY);
     }
     if (fd >= 0) {
         // Not just a length: a full file system would kill the process when it writes.
@@ -116,20 +75,10 @@ mi__os_share(const char *path, size_t bytes)
         if (start == MAP_FAILED) {
             mi__os_unlink(path);
         }
-        syscall(SYS_close, (int)fd);
+        mi__os_raw_close((int)fd);
     }
     errno = saved;
     return start == MAP_FAILED ? NULL : start;
-}
-
-int64_t
-mi__os_wall_ns(void)
-{
-    int saved = errno;
-    struct timespec now = {0};
-    clock_gettime(CLOCK_REALTIME, &now);
-    errno = saved;
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 void
@@ -137,7 +86,7 @@ mi__os_each_mapping(void (*each)(const char *text, size_t length, void *arg), vo
 {
     int saved = errno;
     char text[TEXT_MAX];
-    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+    long fd = mi__os_raw_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
     for (long length = 1; fd >= 0 && length > 0;) {
         length = syscall(SYS_read, (int)fd, text, sizeof text);
         if (length > 0) {
@@ -145,7 +94,7 @@ mi__os_each_mapping(void (*each)(const char *text, size_t length, void *arg), vo
         }
     }
     if (fd >= 0) {
-        syscall(SYS_close, (int)fd);
+        mi__os_raw_close((int)fd);
     }
     errno = saved;
 }

@@ -4,10 +4,9 @@
 // Owns:        the thread-exit key
 // Threads:     the key is written at start-up only; `exit_state` is per thread
 // Invariants:  L1 no function changes errno
-//              L2 no function allocates, save two: pthread_setspecific, since glibc takes the memory for
-//                 keys past 31 from calloc, so mi__os_thread_on_exit may be entered again by itself;
-//                 and pthread_create
-// Not here:    everything else → os/os_linux.c, what a thread's end means → heap/registry.c
+//              L2 no function allocates, save pthread_setspecific, since glibc takes the memory for keys
+//                 past 31 from calloc, so mi__os_thread_on_exit may be entered again by itself
+// Not here:    helper threads, fork → os/os_posix_threads.c, what a thread's end means → heap/registry.c
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -15,8 +14,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,12 +21,12 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "os/raw_calls.h"
 
 enum {
     // Both libcs run four rounds of key destructors; we work in the third, so that one is left for
     // what comes late. ThreadSanitizer takes the last one for itself.
     EXIT_ROUND = MI_TSAN ? 2 : 3,
-    HELPER_STACK_BYTES = 64 * 1024,
     // The kernel's FUTEX_WAIT and FUTEX_WAKE, among the threads of one process: musl comes without
     // <linux/futex.h>.
     WAIT_PRIVATE = 128,
@@ -111,20 +108,6 @@ mi__os_thread_self(void)
 }
 
 void
-mi__os_after_fork(void (*fun)(void))
-{
-    (void)pthread_atfork(NULL, NULL, fun);
-}
-
-void
-mi__os_yield(void)
-{
-    int saved = errno;
-    sched_yield();
-    errno = saved;
-}
-
-void
 mi__os_sleep_ms(int64_t ms)
 {
     int saved = errno;
@@ -167,45 +150,8 @@ mi__os_is_single_threaded(void)
     return single;
 }
 
-static void *
-run_helper(void *body)
+void
+mi__os_raw_name_thread(const char *name)
 {
-    prctl(PR_SET_NAME, "mimalloc-purge", 0, 0, 0);
-    void (*run)(void);
-    __builtin_memcpy(&run, &body, sizeof run);
-    run();
-    return NULL;
-}
-
-static bool
-start_thread(void (*body)(void), size_t stack_bytes)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    void *arg;
-    __builtin_memcpy(&arg, &body, sizeof arg);
-    if (pthread_attr_init(&attributes) != 0) {
-        return false;
-    }
-    bool started = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
-                   (stack_bytes == 0 || pthread_attr_setstacksize(&attributes, stack_bytes) == 0) &&
-                   pthread_create(&thread, &attributes, run_helper, arg) == 0;
-    pthread_attr_destroy(&attributes);
-    return started;
-}
-
-bool
-mi__os_start_helper(void (*body)(void))
-{
-    int saved = errno;
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    // The new thread inherits what is blocked.
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    // A stack holds all thread-local data of the program, too: where that is much, the usual size.
-    bool started = start_thread(body, MI_TSAN ? 0 : HELPER_STACK_BYTES) || start_thread(body, 0);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = saved;
-    return started;
+    prctl(PR_SET_NAME, name, 0, 0, 0);
 }

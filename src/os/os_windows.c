@@ -156,15 +156,6 @@ mi__os_purge(void *start, size_t size)
 }
 
 bool
-mi__os_move(void *from, void *to, size_t size)
-{
-    (void)from;
-    (void)to;
-    (void)size;
-    return false;
-}
-
-bool
 mi__os_renew(void *start, size_t size)
 {
     return mi__os_purge(start, size);
@@ -195,42 +186,6 @@ bool
 mi__os_unprotect(void *start, size_t size)
 {
     return set_access(start, size, PAGE_READWRITE);
-}
-
-void
-mi__os_advise_huge(void *start, size_t size, bool wanted)
-{
-    (void)start;
-    (void)size;
-    (void)wanted;
-}
-
-void
-mi__os_populate(void *start, size_t size)
-{
-    (void)start;
-    (void)size;
-}
-
-void *
-mi__os_map_huge(size_t size, unsigned page_log2, int node)
-{
-    (void)size;
-    (void)page_log2;
-    (void)node;
-    return NULL;
-}
-
-unsigned
-mi__os_numa_nodes(void)
-{
-    return 1;
-}
-
-unsigned
-mi__os_numa_node(void)
-{
-    return 0;
 }
 
 // ---- clock and random numbers --------------------------------------------------------------
@@ -406,40 +361,4 @@ mi__os_calls(os_calls_t *calls)
     calls->reserve = atomic_get_relaxed(&calls_reserve);
     calls->commit = atomic_get_relaxed(&calls_commit);
     calls->purge = atomic_get_relaxed(&calls_purge);
-}
-
-// Jobs limit what a process may commit, and a commit that they refuse fails cleanly.
-void
-mi__os_group_limits(size_t *high, size_t *max)
-{
-    *high = *max = SIZE_MAX;
-}
-
-int
-mi__os_pressure_open(void)
-{
-    return -1;
-}
-
-bool
-mi__os_pressure_wait(int *fd, int64_t ms)
-{
-    (void)fd;
-    mi__os_sleep_ms(ms);
-    return false;
-}
-
-void
-mi__os_pressure_close(int fd)
-{
-    (void)fd;
-}
-
-bool
-mi__os_pressure_path(unsigned place, char *path, size_t size)
-{
-    (void)place;
-    (void)path;
-    (void)size;
-    return false;
 }

@@ -115,13 +115,6 @@ mi__os_symbol(uintptr_t address, os_symbol_t *symbol)
 }
 
 void
-mi__os_each_mapping(void (*each)(const char *text, size_t length, void *arg), void *arg)
-{
-    (void)each;
-    (void)arg;
-}
-
-void
 mi__os_each_module(void (*each)(const os_module_t *module, void *arg), void *arg)
 {
     HMODULE modules[MODULES_MAX];
@@ -229,13 +222,4 @@ mi__os_publish(int fd, const char *temporary, const char *path, bool whole)
         mi__os_unlink(temporary);
     }
     return whole;
-}
-
-// Files of memory that others find by a path are Linux's.
-void *
-mi__os_share(const char *path, size_t bytes)
-{
-    (void)path;
-    (void)bytes;
-    return NULL;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// test_guard.c — front/guard.c, front/account.c, os/os_linux_faults.c: a guarded block is a block like any
+// test_guard.c — front/guard.c, front/account.c, os/os_posix_faults.c: a guarded block is a block like any
 // other, and nothing but it can be touched (W1); each misuse is told with who allocated and who freed it; the
 // program's own handler comes next.
 #include "fresh.h"

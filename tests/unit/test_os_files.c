@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// test_os_files.c — os/os_linux_files.c: files come into being whole, and links are not followed.
+// test_os_files.c — os/os_posix.c, os/os_linux_files.c: files come into being whole, no links are followed.
 #include "fresh.h"
 
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_os_process.c — os/os_linux.c against the running system: standard error, environment, exit of threads.
+// test_os_process.c — os/os_posix.c, os/os_linux_threads.c on the running system: standard error,
+// environment, exit of threads.
 // What changes the process runs in a child.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1

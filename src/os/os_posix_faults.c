@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// os_linux_faults.c — faults in memory: somebody of ours looks first, the program's own handler next.
+// os_posix_faults.c — faults in memory: somebody of ours looks first, the program's own handler next.
 //
 // Owns:        the program's handlers as they were
 // Threads:     any
-// Invariants:  as in os_linux.c
+// Invariants:  as in os_posix.c
 // Not here:    see os.h
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
@@ -12,11 +12,11 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <ucontext.h>
+#include <sys/ucontext.h>
 #include <unistd.h>
 
 static const int signals[] = {SIGSEGV, SIGBUS};
-enum { SIGNALS = sizeof signals / sizeof signals[0] };
+enum { SIGNALS = sizeof signals / sizeof signals[0], WRITE_FAULT = 2 };
 
 static struct sigaction before[SIGNALS]; // [constant after init]
 static os_fault_fun_t *look;
@@ -25,11 +25,21 @@ static os_fault_fun_t *look;
 static void
 read_context(const void *context, os_fault_t *fault)
 {
-#if defined(__x86_64__)
+#if defined(__APPLE__) && defined(__x86_64__)
+    const ucontext_t *at = (const ucontext_t *)context;
+    fault->pc = at->uc_mcontext->__ss.__rip;
+    fault->frame = at->uc_mcontext->__ss.__rbp;
+    fault->access = (at->uc_mcontext->__es.__err & WRITE_FAULT) != 0 ? "write" : "read";
+#elif defined(__APPLE__)
+    const ucontext_t *at = (const ucontext_t *)context;
+    fault->pc = (uintptr_t)__darwin_arm_thread_state64_get_pc(at->uc_mcontext->__ss);
+    fault->frame = (uintptr_t)__darwin_arm_thread_state64_get_fp(at->uc_mcontext->__ss);
+    fault->access = "access";
+#elif defined(__x86_64__)
     const ucontext_t *at = (const ucontext_t *)context;
     fault->pc = (uintptr_t)at->uc_mcontext.gregs[REG_RIP];
     fault->frame = (uintptr_t)at->uc_mcontext.gregs[REG_RBP];
-    fault->access = ((uint64_t)at->uc_mcontext.gregs[REG_ERR] & 2) != 0 ? "write" : "read";
+    fault->access = ((uint64_t)at->uc_mcontext.gregs[REG_ERR] & WRITE_FAULT) != 0 ? "write" : "read";
 #elif defined(__aarch64__)
     const ucontext_t *at = (const ucontext_t *)context;
     fault->pc = (uintptr_t)at->uc_mcontext.pc;
