@@ -106,6 +106,7 @@ for task in "$@"; do
             need llvm llvm-nm
             need abigail-tools abidw
             need meson meson
+            need nix-bin nix-instantiate
             need ninja-build ninja
             # Debian's packages.
             need dpkg-dev dpkg-buildpackage

@@ -20,6 +20,7 @@ SERVICES = {
     "ruby": (["ruby", "service.rb"], {}),
     "java": (["java", "-Xmx128m", "-XX:MaxDirectMemorySize=512m", "Service.java"], {}),
     "go": (["go", "build", "service.go"], {}),
+    "dotnet": (["mcs", "build", "service.cs"], {}),
 }
 
 
@@ -57,9 +58,10 @@ def main():
         with tempfile.TemporaryDirectory() as scratch:
             if command[1] == "build":
                 program = os.path.join(scratch, "service")
-                subprocess.run([*command[:2], "-o", program, *command[2:]], cwd=HERE, check=True,
+                compiler = [command[0], "build", "-o", program] if name == "go" else [command[0], f"-out:{program}"]
+                subprocess.run([*compiler, *command[2:]], cwd=HERE, check=True,
                                env={**os.environ, "GOCACHE": scratch, "GOFLAGS": "-mod=mod", "GO111MODULE": "off"})
-                command = [program]
+                command = [program] if name == "go" else ["mono", program]
             plain, ours = measure(command, settings, None), measure(command, settings, lib)
         print(f"| {name} | {plain[0]} | {ours[0]} | {plain[1]} | {ours[1]} |", flush=True)
 

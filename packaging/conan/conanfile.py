@@ -18,7 +18,7 @@ class Mimalloc(ConanFile):
 
     def export_sources(self):
         root = os.path.join(self.recipe_folder, "..", "..")
-        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "src/*"):
+        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "src/*", "tool/*", "tools/*"):
             copy(self, pattern, root, self.export_sources_folder)
 
     def generate(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Linux only: there is no port to macOS. From a checkout: HOMEBREW_MIMALLOC_TARBALL=… with what `make release` made.
+# Linux only: the port to macOS was not run yet. From a checkout: HOMEBREW_MIMALLOC_TARBALL=… with what `make release` made.
 class Mimalloc < Formula
   desc "Compact general-purpose memory allocator"
   homepage "https://mimalloc.invalid"

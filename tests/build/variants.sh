@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 900
 # One prefix with the library, its hardened variant and one with its own checks, by DESTDIR; each is found by CMake, pkg-config
-# and the loader. And the library itself is the same, byte for byte, when it is built elsewhere, at another date.
+# and the loader. And the library itself is the same, byte for byte, when it is built elsewhere, at another date, by another
+# user.
 . "$(dirname "$0")/common.bash"
 
 staged=$scratch/staged
@@ -54,7 +55,10 @@ find "$copy" -exec touch -h -d 2001-02-03 {} +
 sed -n 's/^\(CMAKE_\(BUILD_TYPE\|C_FLAGS\|C_COMPILER\|CXX_COMPILER\|C_COMPILER_LAUNCHER\):[A-Z]*=.*\)$/-D\1/p' \
     "$BUILD_DIR/CMakeCache.txt" >"$scratch/settings"
 mapfile -t settings <"$scratch/settings"
-TZ=Asia/Tokyo "$CMAKE" -S "$copy" -B "$copy/out" -DMI_BUILD_TESTS=OFF "${settings[@]}" >/dev/null
+mkdir "$scratch/home"
+umask 0077
+export TZ=Asia/Tokyo LC_ALL=C.UTF-8 LANG=de_DE.UTF-8 HOME=$scratch/home USER=somebody
+"$CMAKE" -S "$copy" -B "$copy/out" -DMI_BUILD_TESTS=OFF "${settings[@]}" >/dev/null
 "$CMAKE" --build "$copy/out" --parallel "$jobs" >/dev/null
 for file in libmimalloc.so.3.4 libmimalloc.a mimalloc.o mimalloc-new-delete.o; do
     cmp "$BUILD_DIR/$file" "$copy/out/$file"
