@@ -20,6 +20,12 @@ refuses() {
     echo "found: $said"
 }
 
+# unpack <folder>: what a release has that a package is built from; managers unpack it for themselves.
+unpack() {
+    mkdir "$1"
+    cp -r "$SOURCE_DIR"/{CMakeLists.txt,LICENSE,cmake,include,src,tool,tools} "$1"
+}
+
 # ---- the image: its steps, one after the other
 compilers=(glibc=cc)
 if command -v musl-gcc >/dev/null; then
@@ -42,10 +48,9 @@ refuses "there is no" "$PYTHON" "$here/dockerfile.py" "$scratch/Dockerfile" "$SO
 
 # ---- Alpine: build, check and package in a tree of their own
 if command -v ninja >/dev/null; then
-    mkdir "$scratch/tree"
-    cp -r "$SOURCE_DIR"/{CMakeLists.txt,LICENSE,cmake,include,src,tool,tools} "$scratch/tree"
+    unpack "$scratch/alpine"
     (
-        cd "$scratch/tree"
+        cd "$scratch/alpine"
         pkgdir=$scratch/apk subpkgdir=$scratch/apk-static
         . "$packaging/alpine/APKBUILD"
         { build && package; } >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
@@ -64,14 +69,17 @@ for shared in True False; do
     cc -o "$scratch/user" "$scratch/probe.c" -Wl,--no-as-needed $flags
     try "Conan's package, shared=$shared" "$scratch/user"
 done
-sed 's/"src\/\*"/"sources\/*"/' "$packaging/conan/conanfile.py" >"$scratch/conanfile.py"
-refuses "nothing is like" "$PYTHON" "$here/conan_recipe.py" "$scratch/conanfile.py" "$scratch/conan"
+unpack "$scratch/tree"
+mkdir -p "$scratch/tree/packaging/conan"
+sed 's/"src\/\*"/"sources\/*"/' "$packaging/conan/conanfile.py" >"$scratch/tree/packaging/conan/conanfile.py"
+refuses "nothing is like sources/*" "$PYTHON" "$here/conan_recipe.py" "$scratch/tree/packaging/conan/conanfile.py" "$scratch/conan"
 
 # ---- Homebrew
 if command -v ruby >/dev/null; then
-    ruby "$here/formula.rb" "$packaging/homebrew/mimalloc.rb" "$SOURCE_DIR" "$scratch/brew"
+    unpack "$scratch/homebrew"
+    ruby "$here/formula.rb" "$packaging/homebrew/mimalloc.rb" "$scratch/homebrew" "$scratch/brew"
     sed 's/"--install"/"--instal"/' "$packaging/homebrew/mimalloc.rb" >"$scratch/mimalloc.rb"
-    refuses "cmake --instal" ruby "$here/formula.rb" "$scratch/mimalloc.rb" "$SOURCE_DIR" "$scratch/brew"
+    refuses "cmake --instal" ruby "$here/formula.rb" "$scratch/mimalloc.rb" "$scratch/homebrew" "$scratch/brew"
 fi
 
 # ---- vcpkg

@@ -21,7 +21,7 @@ def copy(_, pattern, src, dst):
     for folder, _, names in os.walk(src):
         for name in names:
             path = os.path.relpath(os.path.join(folder, name), src)
-            if fnmatch.fnmatch(path, pattern) and not path.startswith("build"):
+            if fnmatch.fnmatch(path, pattern):
                 target = os.path.join(dst, path)
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 shutil.copy(os.path.join(folder, name), target)
