@@ -255,6 +255,7 @@ subprocesses_end_with_all_heaps(void)
         } else {
             check(mi__subproc_delete(subproc));
         }
+        check(!atomic_get_relaxed(&subproc->live) && !mi__heap_is_live(&subproc->main));
         check(is_filled(block, 300, 5) && mi__heap_is_live(ours));
     }
 }

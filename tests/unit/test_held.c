@@ -547,6 +547,21 @@ our_own_page_may_have_been_somebody_elses(void)
     check(mi__page_verify(page));
 }
 
+static void
+collecting_takes_in_what_was_held_of_it(void)
+{
+    start();
+    run_thread(leave_blocks, NULL);
+    for (size_t i = 0; i < 20; i++) {
+        mi__free(blocks[i]);
+    }
+    page_t *page = mi__registry_adopt_page(mi__thread_heap, sizeclass_of(100));
+    check(page == mi__page_of(blocks[0]));
+    mi__thread_heap_collect(mi__thread_heap);
+    check_equal(mi__page_blocks_granted(page), 30);
+    check(atomic_get_relaxed(&mi__thread_heap->owner.pending) == NULL);
+}
+
 // ---- trading --------------------------------------------------------------------------------
 
 enum { TRADERS = 4, SLOTS = 512 };
@@ -611,6 +626,7 @@ main(void)
         fresh_test(a_thread_without_heap_sends_at_once),
         fresh_test(blocks_of_orphans_are_held_and_sent),
         fresh_test(our_own_page_may_have_been_somebody_elses),
+        fresh_test(collecting_takes_in_what_was_held_of_it),
         fresh_test(traders_keep_their_blocks_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,26 @@ what_grows_again_and_again_stops_moving(void)
 }
 
 // A block that grew, while others did in between, is one like any other.
+// Others that are freed meanwhile are not cut for the next one.
+static void
+what_does_not_grow_keeps_its_size(void)
+{
+    mi__conf.guarded_sample_rate = 0;
+    char *p = grown_to(GROWING_MIN / 2);
+    for (size_t size = GROWING_MIN; mi__thread_heap->growing == 0; size += 1000) {
+        check(size < 4 * SLICE_SIZE);
+        p = mi__realloc(p, size, false);
+    }
+    char *other = mi__alloc(10 * SLICE_SIZE);
+    page_t *page = mi__page_of(other);
+    mi__free(other);
+    check_equal(mi__thread_heap->growing, 1);
+    check(mi__alloc(10 * SLICE_SIZE) == other);
+    check_equal(page->slices, 10);
+    mi__free(other);
+    mi__free(p);
+}
+
 static void
 what_grows_by_turns_shares_pages(void)
 {
@@ -713,6 +733,7 @@ main(void)
         fresh_test(every_size_to_every_other),
         fresh_test(a_block_grows_step_by_step),
         fresh_test(what_grows_again_and_again_stops_moving),
+        fresh_test(what_does_not_grow_keeps_its_size),
         fresh_test(what_grows_by_turns_shares_pages),
         fresh_test(few_small_blocks_have_slices_of_their_own),
         fresh_test(slices_of_growing_blocks_are_not_clean),

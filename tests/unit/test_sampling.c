@@ -251,6 +251,28 @@ rates_may_change_and_end(void)
     check_count(made - so_far, 1000);
 }
 
+static void *
+its_random(void *random)
+{
+    mi__free(mi__alloc(100));
+    *(uint64_t *)random = mi__thread_heap->sampling.random;
+    return NULL;
+}
+
+// Without one of the program's each thread has a seed of its own, from when there is something to draw.
+static void
+seeds_differ(void)
+{
+    uint64_t random[2];
+    mi__conf.purge_delay_ms = -1;
+    mi__free(mi__alloc(100));
+    mi__sampling_set_rate(SAMPLER_PROFILE, 100000);
+    mi__sampling_renew(mi__thread_heap);
+    random[0] = mi__thread_heap->sampling.random;
+    run_thread(its_random, &random[1]);
+    check(random[0] != 0 && random[1] != 0 && random[0] != random[1]);
+}
+
 // The same seed gives the same samples.
 static void
 seeds_repeat(void)
@@ -356,6 +378,7 @@ main(void)
         fresh_test(samplers_are_independent),
         fresh_test(weights_are_unbiased),
         fresh_test(rates_may_change_and_end),
+        fresh_test(seeds_differ),
         fresh_test(seeds_repeat),
         fresh_test(what_is_lent_is_cut),
         fresh_test(rests_end_in_another_draw),
