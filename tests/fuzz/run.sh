@@ -9,7 +9,7 @@ seconds=${1:-3600} engine=${2:-libfuzzer}
 shift $(($# < 2 ? $# : 2))
 targets=${*:-operations threads options}
 flags="-O1 -g -std=gnu11 -DMI_SHARED=0 -DMI_OVERRIDE=0 -DMI_DEBUG=1 -DMI_SECURE=0 -Isrc -Iinclude -fno-builtin-malloc"
-mapfile -t sources < <(find src -name '*.c')
+mapfile -t sources < <(find src -name '*.c' | grep -vE '_(windows|macos)|_absent')
 
 build_target() { # COMPILER NAME FLAGS…
   local compiler=$1 name=$2 model=tests/fuzz/model.c
