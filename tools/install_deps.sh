@@ -65,6 +65,11 @@ for task in "$@"; do
             need gcovr gcovr
             ;;
         cross)
+            # Compilers old and new.
+            need gcc-11 gcc-11
+            need clang-13 clang-13
+            need clang-16 clang-16
+            need clang-19 clang-19
             need wine64 "/usr/lib/wine/wine64 /usr/bin/wine*"
             need qemu-user qemu-riscv64
             need gcc-riscv64-linux-gnu riscv64-linux-gnu-gcc
