@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// test_api_field.c — what broke other allocators and has no other test here; docs/reliability.md has the list.
+// test_api_field.c — what broke other allocators and has no other test here (docs/reliability.md).
 #include "api_test.h"
 
 #include <pthread.h>
