@@ -150,7 +150,7 @@ void *
 mi__alloc_zeroed_slow(size_t size, thread_heap_t *heap)
 {
     if (unlikely(secure_on())) {
-        return mi__secure_alloc(heap, size, GRANULE, 0, true);
+        return mi__secure_calloc(size, heap);
     }
     if (size > BLOCK_MAX) {
         return mi__alloc_large(heap, size, SLICE_SIZE, true);
@@ -201,7 +201,9 @@ growing_singleton(thread_heap_t *heap, size_t size, bool *zero)
     bool plain = size <= SLICE_SIZE && heap->sampling.rates[SAMPLER_PROFILE] == 0;
     page_t *page = plain ? thread_heap_take_kept(heap, size) : NULL;
     *zero = false;
-    if (page == NULL) {
+    if (page != NULL) {
+        heap->kept_slices--; // it comes back by the long way, which counts it
+    } else {
         page = roomy_singleton(heap, size, size + ROOM_SMALL, zero);
     }
     if (page == NULL) {

@@ -43,8 +43,9 @@ block_for(thread_heap_t *heap, size_t room, page_t **page)
     return block;
 }
 
-void *
-mi__secure_malloc(size_t size, thread_heap_t *heap, page_t *page)
+// The straight path: a block of `page` where its map has one at hand, else NULL.
+static inline void *
+take(thread_heap_t *heap, page_t *page)
 {
     blockmap_t *map = page->map;
     if (likely(map != NULL)) {
@@ -54,7 +55,27 @@ mi__secure_malloc(size_t size, thread_heap_t *heap, page_t *page)
             return blockmap_take(page, word);
         }
     }
-    return mi__alloc_rarely(size, heap);
+    return NULL;
+}
+
+void *
+mi__secure_malloc(size_t size, thread_heap_t *heap, page_t *page)
+{
+    void *block = take(heap, page);
+    return likely(block != NULL) ? block : mi__alloc_rarely(size, heap);
+}
+
+void *
+mi__secure_calloc(size_t size, thread_heap_t *heap)
+{
+    if (likely(size <= BLOCK_MAX)) {
+        page_t *page = thread_heap_page(heap, size);
+        void *block = take(heap, page);
+        if (likely(block != NULL)) {
+            return memset(block, 0, page->block_size);
+        }
+    }
+    return mi__secure_alloc(heap, size, GRANULE, 0, true);
 }
 
 // A singleton for `size` bytes; with a guard behind it where the level asks for it and the memory is ours.
@@ -179,13 +200,13 @@ free_remote(page_t *page, const void *p, size_t index)
     }
 }
 
-// Leaves nothing of what the block held. Where it waits, large ones give their memory back.
+// Leaves nothing of what the block held. Where it waits, and much does, its memory goes back.
 static void
-clear(const page_t *page, char *block)
+clear(const page_t *page, char *block, bool drops)
 {
     char *from = block;
     char *to = block + page->block_size;
-    if (page->map->checked && page->block_size >= QUARANTINE_DROP_MIN) {
+    if (drops) {
         size_t unit = mi__os_page_size();
         char *first = block + (-(uintptr_t)block & (unit - 1));
         size_t bytes = (size_t)(to - first) & ~(unit - 1);
@@ -205,16 +226,19 @@ free_slow(void *p, page_t *page)
     if (unlikely(!find(page, p, word, "free", &index))) {
         return;
     }
+    thread_heap_t *owner = page_thread_heap(word);
+    bool mine = owner == mi__thread_heap || thread_heap_is_mine(owner);
+    bool waits = mine && page->map->checked;
     if (page->map->sealed) {
         if (unlikely(!mi__secure_is_whole(page, index, p, "free"))) {
             return;
         }
-        clear(page, page->start + index * page->block_size);
+        bool drops = waits && mi__quarantine_drops(owner, page->block_size);
+        clear(page, page->start + index * page->block_size, drops);
     }
-    thread_heap_t *owner = page_thread_heap(word);
-    if (unlikely(owner != mi__thread_heap && !thread_heap_is_mine(owner))) {
+    if (unlikely(!mine)) {
         free_remote(page, p, index);
-    } else if (page->map->checked) {
+    } else if (waits) {
         mi__quarantine_put(owner, page, index);
     } else {
         (void)blockmap_give(page, index);

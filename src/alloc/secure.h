@@ -23,6 +23,9 @@ secure_on(void)
 // straight path where it has a map.
 MI_NODISCARD void *mi__secure_malloc(size_t size, thread_heap_t *heap, page_t *page);
 
+// The same for calloc, of any size.
+MI_NODISCARD void *mi__secure_calloc(size_t size, thread_heap_t *heap);
+
 // A block from `heap`, one of the thread's own, with `size` bytes `lead` bytes into it; the block begins at
 // a multiple of `align`. Zeroed when asked. NULL with errno = ENOMEM when there is no memory.
 MI_NODISCARD void *mi__secure_alloc(thread_heap_t *heap, size_t size, size_t align, size_t lead, bool zeroed);

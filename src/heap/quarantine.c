@@ -15,8 +15,16 @@
 
 typedef struct quarantine_t {
     uint32_t at;
+    size_t bytes;                   // of all blocks
     char *block[QUARANTINE_BLOCKS]; // or NULL
 } quarantine_t;
+
+bool
+mi__quarantine_drops(const thread_heap_t *heap, size_t size)
+{
+    return size >= QUARANTINE_DROP_MIN && heap->quarantine != NULL &&
+           heap->quarantine->bytes > QUARANTINE_BYTES;
+}
 
 static void
 leave(thread_heap_t *heap, char *block)
@@ -24,6 +32,9 @@ leave(thread_heap_t *heap, char *block)
     page_t *page = block == NULL ? NULL : mi__page_of(block);
     if (page == NULL) {
         return;
+    }
+    if (heap->quarantine != NULL) {
+        heap->quarantine->bytes -= page->block_size;
     }
     if (unlikely(!blockmap_let_go(page, blockmap_index(page, (size_t)(block - page->start))))) {
         mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", block);
@@ -45,6 +56,7 @@ mi__quarantine_put(thread_heap_t *heap, page_t *page, size_t index)
         leave(heap, block);
         return;
     }
+    quarantine->bytes += page->block_size;
     char *longest = quarantine->block[quarantine->at];
     quarantine->block[quarantine->at] = block;
     quarantine->at = (quarantine->at + 1) % QUARANTINE_BLOCKS;

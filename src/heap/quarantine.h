@@ -15,8 +15,12 @@
 
 enum {
     QUARANTINE_BLOCKS = 1024,       // that wait in a heap
-    QUARANTINE_DROP_MIN = 8 * 1024, // bytes from which on a block's memory goes back to the system meanwhile
+    QUARANTINE_BYTES = 16 << 20,    // where more wait, those that come
+    QUARANTINE_DROP_MIN = 8 * 1024, // and have this size give their memory back to the system meanwhile
 };
+
+// True where a block of `size` bytes that is about to wait gives its memory back.
+bool mi__quarantine_drops(const thread_heap_t *heap, size_t size);
 
 // Puts the live block `index` of the heap's `page` in; the one that has waited longest leaves.
 void mi__quarantine_put(thread_heap_t *heap, page_t *page, size_t index);

@@ -239,14 +239,17 @@ release_kept(thread_heap_t *heap, bool all)
     uint32_t slices = 0;
     uint32_t sizes = 0;
     for (uint32_t i = 1; i <= KEPT_MAX; i++) {
-        page_t *page = heap->kept[i];
-        if (page != NULL && (all || (page->flags & PAGE_IDLE) != 0)) {
-            heap->kept[i] = NULL;
-            mi__page_release(page);
-        } else if (page != NULL) {
-            page_set_flag(page, PAGE_IDLE);
-            slices += i;
-            sizes |= UINT32_C(1) << i;
+        page_t **at = &heap->kept[i];
+        for (page_t *page = *at; page != NULL; page = *at) {
+            if (all || (page->flags & PAGE_IDLE) != 0) {
+                *at = page->next;
+                mi__page_release(page);
+            } else {
+                page_set_flag(page, PAGE_IDLE);
+                slices += i;
+                sizes |= UINT32_C(1) << i;
+                at = &page->next;
+            }
         }
     }
     heap->kept_slices = slices;
@@ -601,6 +604,7 @@ mi__thread_heap_singleton(thread_heap_t *heap, size_t size, size_t align, bool *
         return NULL;
     }
     heap->kept_sizes |= page->slices <= KEPT_MAX ? UINT32_C(1) << page->slices : 0;
+    heap->newest = page;
     mi__heap_list_singleton(atomic_get_relaxed(&heap->heap), page);
     OWNER_SET(heap->singletons, heap->singletons + 1);
     OWNER_SET(heap->singleton_bytes, heap->singleton_bytes + (page->slices << SLICE_SHIFT));
@@ -615,6 +619,21 @@ is_in_exclusive_region(const page_t *page)
     return unlikely(!region_first_find(page->start, &descriptor)) && mi__region_of(page->start)->exclusive;
 }
 
+// Where blocks rest only one that is dropped before the next is made: of many that are freed, none is
+// handed out soon with what it held.
+static bool
+is_worth_keeping(const thread_heap_t *heap, const page_t *page)
+{
+    size_t slices = page->slices;
+    size_t most = conf_get(secure) > 0 ? 2 * (size_t)KEPT_MAX : KEPT_MAX;
+    bool wanted = slices <= KEPT_MAX && heap->kept_slices + slices <= most &&
+                  (heap->kept_sizes >> slices & 1) != 0 &&
+                  thread_heap_has_place(heap->kept[slices], slices) &&
+                  (!thread_heap_rests(slices) || heap->newest == page);
+    return wanted && (page->flags & PAGE_GUARDED) == 0 && !heap_is_listing(atomic_get_relaxed(&heap->heap)) &&
+           !is_in_exclusive_region(page);
+}
+
 void
 mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page)
 {
@@ -625,17 +644,12 @@ mi__thread_heap_return_singleton(thread_heap_t *heap, page_t *page)
         page_clear_flag(page, PAGE_FRESH_ZERO);
         mi__page_cut_singleton(page, 1);
     }
-    if (unlikely(conf_get(secure) > 0)) {
-        mi__away_put(page);
+    if (!is_worth_keeping(heap, page)) {
+        (conf_get(secure) > 0 ? mi__away_put : mi__page_release)(page);
         return;
     }
     size_t slices = page->slices;
-    bool wanted = slices <= KEPT_MAX - (size_t)heap->kept_slices && (heap->kept_sizes >> slices & 1) != 0;
-    if (!wanted || heap->kept[slices] != NULL || heap_is_listing(atomic_get_relaxed(&heap->heap)) ||
-        is_in_exclusive_region(page)) {
-        mi__page_release(page);
-        return;
-    }
+    page->next = heap->kept[slices];
     heap->kept[slices] = page;
     heap->kept_slices += (uint32_t)slices;
 }

@@ -76,7 +76,8 @@ typedef struct thread_heap_t {
     int64_t sample_in[CLASS_COUNT];     // to grant until the next sample is due: heap/sampling.h
     uint64_t pages_made[CLASS_COUNT];   // since the start
     uint32_t places[CLASS_COUNT];       // of the page that was released last (mi__slices_place)
-    page_t *kept[KEPT_MAX + 1];         // retired singletons, by slices, for the next ones; or NULL
+    page_t *kept[KEPT_MAX + 1];         // retired singletons, by slices, for the next ones; two at most
+    page_t *newest;                     // [hint] the singleton made last that was not kept
     void *grown;                        // [hint] of a main heap: the block that moved last in order to grow
     uint32_t growing;                   // [hint] of a main heap: singletons with PAGE_GROWING that are out
     uint64_t singletons;                // singletons handed out since the start
@@ -255,8 +256,27 @@ thread_heap_swap(thread_heap_t *heap, page_t *page, size_t *granted)
     return true;
 }
 
-// A singleton for `size` that `heap` has kept, handed out and counted, with the heap's mark in its owner
-// word; NULL when there is none.
+// True where a retired singleton rests until another of its size has followed, so that a second free finds
+// no block there, and a stale pointer no other one. Those of one slice are about to grow again, where there
+// is room for it.
+static inline bool
+thread_heap_rests(size_t slices)
+{
+    return unlikely(mi__conf.secure > 0) && slices > 1;
+}
+
+// Hands out `page`, which was kept, counted and with the heap's mark in its owner word.
+static inline page_t *
+thread_heap_reuse(thread_heap_t *heap, page_t *page, size_t slices)
+{
+    page_reuse_singleton(page, (uintptr_t)heap);
+    OWNER_SET(heap->singletons, heap->singletons + 1);
+    OWNER_SET(heap->singleton_bytes, heap->singleton_bytes + (slices << SLICE_SHIFT));
+    return page;
+}
+
+// A singleton for `size` that `heap` has kept; NULL when there is none, or it is not the time of the one
+// that there is.
 static inline page_t *
 thread_heap_take_kept(thread_heap_t *heap, size_t size)
 {
@@ -265,23 +285,37 @@ thread_heap_take_kept(thread_heap_t *heap, size_t size)
     if (unlikely(page == NULL)) {
         return NULL;
     }
+    if (thread_heap_rests(slices)) {
+        page_t *before = page->next;
+        page->next = NULL;
+        return before == NULL ? NULL : thread_heap_reuse(heap, before, slices);
+    }
     heap->kept[slices] = NULL;
-    page_reuse_singleton(page, (uintptr_t)heap);
-    OWNER_SET(heap->singletons, heap->singletons + 1);
-    OWNER_SET(heap->singleton_bytes, heap->singleton_bytes + (slices << SLICE_SHIFT));
-    return page;
+    return thread_heap_reuse(heap, page, slices);
 }
 
-// Takes one back that has the heap's mark, and thus its room; false when there is another of its size by
-// now, or it is too large.
+// True where one more singleton of `slices` may be kept before the first, or NULL: one of each size, or two.
+static inline bool
+thread_heap_has_place(const page_t *first, size_t slices)
+{
+    return likely(first == NULL) || (thread_heap_rests(slices) && first->next == NULL);
+}
+
+// Takes one back that has the heap's mark, and thus its room; false when there is no place for it by now,
+// or it is too large.
 static inline bool
 thread_heap_keep_again(thread_heap_t *heap, page_t *page)
 {
     size_t slices = page->slices;
-    if (unlikely(slices > KEPT_MAX || heap->kept[slices] != NULL || page->flags != 0)) {
+    if (unlikely(slices > KEPT_MAX || page->flags != 0)) {
+        return false;
+    }
+    page_t *first = heap->kept[slices];
+    if (!thread_heap_has_place(first, slices)) {
         return false;
     }
     page_rest_singleton(page);
+    page->next = first;
     heap->kept[slices] = page;
     return true;
 }

@@ -42,15 +42,30 @@ fill_of(uint64_t mixed)
     return (uint8_t)(TOP | (mixed >> 8 & 0x7e));
 }
 
+static uint64_t
+word_at(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+// By words, of which the last may overlap the one before.
 static bool
 is_filled(const uint8_t *at, size_t count, uint8_t with)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (at[i] != with) {
-            return false;
+    uint64_t all = with * UINT64_C(0x0101010101010101);
+    uint64_t wrong = 0;
+    if (count >= sizeof all) {
+        for (size_t i = 0; i < count - sizeof all; i += sizeof all) {
+            wrong |= word_at(at + i) ^ all;
         }
+        return (wrong | (word_at(at + count - sizeof all) ^ all)) == 0;
     }
-    return true;
+    for (size_t i = 0; i < count; i++) {
+        wrong |= at[i] ^ (uint64_t)with;
+    }
+    return wrong == 0;
 }
 
 static uint8_t *

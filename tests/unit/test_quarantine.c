@@ -103,8 +103,34 @@ memory_is_bounded(void)
             fill(p, size, 1);
             mi__free(p);
         }
-        check(status_bytes("RssAnon") < before + 24 * MIB);
+        check(status_bytes("RssAnon") < before + QUARANTINE_BYTES + 16 * MIB);
     }
+    check_equal(misuses.count, 0);
+}
+
+// Blocks are emptied by the system only while much waits.
+static void
+few_blocks_stay_resident(void)
+{
+    start();
+    enum { SIZE = 32000, FEW = 100 };
+    check(!mi__quarantine_drops(mi__thread_heap, SIZE));
+    for (size_t i = 0; i < FEW; i++) {
+        blocks[i] = mi__alloc(SIZE);
+        fill(blocks[i], SIZE, 1);
+    }
+    size_t before = status_bytes("RssAnon");
+    for (size_t i = 0; i < FEW; i++) {
+        mi__free(blocks[i]);
+    }
+    check(status_bytes("RssAnon") + MIB > before);
+    for (size_t i = 0; i < QUARANTINE_BLOCKS; i++) {
+        check(!mi__quarantine_drops(mi__thread_heap, QUARANTINE_DROP_MIN - 1));
+        mi__free(mi__alloc(SIZE));
+    }
+    check(mi__quarantine_drops(mi__thread_heap, QUARANTINE_DROP_MIN));
+    mi__quarantine_flush(mi__thread_heap);
+    check(!mi__quarantine_drops(mi__thread_heap, SIZE));
     check_equal(misuses.count, 0);
 }
 
@@ -126,9 +152,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        fresh_test(blocks_leave_in_turn),
-        fresh_test(threads_leave_nothing_behind),
-        fresh_test(memory_is_bounded),
+        fresh_test(blocks_leave_in_turn),    fresh_test(threads_leave_nothing_behind),
+        fresh_test(memory_is_bounded),       fresh_test(few_blocks_stay_resident),
         fresh_test(what_is_forgotten_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
