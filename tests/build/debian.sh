@@ -44,8 +44,8 @@ try "mimalloc.o of libmimalloc-dev" ./user
 
 # ---- The same bytes
 mkdir "$scratch/home"
-(umask 0077 && packages_in "$scratch/a longer way to" TZ=Asia/Tokyo LC_ALL=C.UTF-8 LANG=de_DE.UTF-8 HOME="$scratch/home" USER=somebody)
+(umask 0077 && packages_in "$scratch/a-longer-way-to" TZ=Asia/Tokyo LC_ALL=C.UTF-8 LANG=de_DE.UTF-8 HOME="$scratch/home" USER=somebody)
 for package in "$scratch"/*.deb; do
-    cmp "$package" "$scratch/a longer way to/${package##*/}"
+    cmp "$package" "$scratch/a-longer-way-to/${package##*/}"
     echo "the same bytes: ${package##*/}"
 done

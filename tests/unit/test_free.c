@@ -138,14 +138,15 @@ with_wrong_size_or_alignment_told(void)
     misuses.count = 0;
     void *p = mi__alloc(300000);
     mi__free_sized(p, 100000, 0);
+    mi__free_sized(p, 0, 0);
     mi__free_sized(p, 400000, 0);
-    check(misused(2, MISUSE_SIZE_MISMATCH, "free", p));
+    check(misused(3, MISUSE_SIZE_MISMATCH, "free", p));
     mi__free_sized(p, 200000, 0);
     mi__free_sized(mi__alloc_aligned(10, 1 << 20, 0, false), 10, 1 << 20);
     // What realloc left in place: half of it is in use, at least.
     p = mi__realloc(mi__alloc(1000), 512, false);
     mi__free_sized(p, 512, 0);
-    check_equal(misuses.count, 2);
+    check_equal(misuses.count, 3);
 }
 
 // Inside of a block, where free leaves the straight path: of a full page, and of another thread's.
