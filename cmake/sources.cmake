@@ -28,6 +28,7 @@ set(MI_SOURCES_COMMON
   src/heap/registry.c
   src/heap/samples.c
   src/heap/sampling.c
+  src/heap/series.c
   src/heap/siblings.c
   src/heap/thread_heap.c
   src/heap/walk.c

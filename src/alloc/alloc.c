@@ -23,6 +23,7 @@
 #include "base/hooks.h"
 #include "base/track.h"
 #include "heap/registry.h"
+#include "heap/series.h"
 #include "heap/siblings.h"
 #include "page/away.h"
 #include "page/blockmap.h"
@@ -61,7 +62,7 @@ make_room(size_t size)
 }
 
 static page_t *
-new_singleton(thread_heap_t *heap, size_t size, size_t align, bool *zero)
+new_singleton(thread_heap_t *heap, size_t size, size_t align, uintptr_t place, bool *zero)
 {
     page_t *page = NULL;
     if (likely(size <= PTRDIFF_MAX && align <= PTRDIFF_MAX / 2)) {
@@ -73,7 +74,7 @@ new_singleton(thread_heap_t *heap, size_t size, size_t align, bool *zero)
     if (unlikely(page == NULL)) {
         return (page_t *)mi__alloc_fail(size);
     }
-    mi__sampled_large(heap, page, size);
+    mi__sampled_large(heap, page, size, place);
     return page;
 }
 
@@ -81,7 +82,7 @@ void *
 mi__alloc_large(thread_heap_t *heap, size_t size, size_t align, bool zeroed)
 {
     bool zero;
-    page_t *page = new_singleton(heap, size, align, &zero);
+    page_t *page = new_singleton(heap, size, align, 0, &zero);
     if (unlikely(page == NULL)) {
         return NULL;
     }
@@ -101,16 +102,42 @@ mi__alloc_block(thread_heap_t *heap, size_t size, bool *zero)
     return unlikely(block == NULL) ? mi__alloc_fail(size) : block;
 }
 
-// The shortest way to a singleton: one that was kept. Not when it is time for rare work, or while singletons
-// may be samples.
+MI_NOINLINE static void *
+alloc_large_at(size_t size, thread_heap_t *heap, uintptr_t place)
+{
+    if (unlikely(secure_on())) {
+        return mi__secure_alloc(heap, size, GRANULE, 0, false);
+    }
+    bool zero;
+    page_t *page = new_singleton(heap, size, SLICE_SIZE, place, &zero);
+    return unlikely(page == NULL) ? NULL : page->start;
+}
+
+// While singletons may be samples. Nothing that leads here leaves a frame behind: the caller, and where its
+// frame ends, are the program's or operator new's.
+MI_NOINLINE static void *
+alloc_large_sampling(size_t size, thread_heap_t *heap)
+{
+    uintptr_t place = (uintptr_t)__builtin_return_address(0) * sizeof(void *) + stack_place();
+    size_t slices = (size + SLICE_SIZE - 1) >> SLICE_SHIFT;
+    bool plain = heap->beats_left > 0 && slices <= KEPT_MAX && heap->kept[slices] != NULL;
+    if (likely(plain && series_goes_on(heap, slices, place))) {
+        heap->beats_left--;
+        return thread_heap_take_kept(heap, size)->start;
+    }
+    return alloc_large_at(size, heap, place);
+}
+
+// The shortest way to a singleton: one that was kept. Not when it is time for rare work.
 void *
 mi__alloc_slow_large(size_t size, thread_heap_t *heap)
 {
-    bool plain = heap->beats_left > 0 && heap->sampling.rates[SAMPLER_PROFILE] == 0;
-    page_t *page = likely(plain) ? thread_heap_take_kept(heap, size) : NULL;
+    if (unlikely(heap->sampling.rates[SAMPLER_PROFILE] != 0)) {
+        return alloc_large_sampling(size, heap);
+    }
+    page_t *page = likely(heap->beats_left > 0) ? thread_heap_take_kept(heap, size) : NULL;
     if (unlikely(page == NULL)) {
-        return unlikely(secure_on()) ? mi__secure_alloc(heap, size, GRANULE, 0, false)
-                                     : mi__alloc_large(heap, size, SLICE_SIZE, false);
+        return alloc_large_at(size, heap, 0);
     }
     heap->beats_left--;
     return page->start;
@@ -171,7 +198,7 @@ mi__alloc_known(thread_heap_t *heap, size_t size, bool *zero)
         return mi__secure_alloc(heap, size, GRANULE, 0, false);
     }
     if (size > BLOCK_MAX) {
-        page_t *page = new_singleton(heap, size, SLICE_SIZE, zero);
+        page_t *page = new_singleton(heap, size, SLICE_SIZE, 0, zero);
         return unlikely(page == NULL) ? NULL : page->start;
     }
     page_t *page = thread_heap_page(heap, size);
@@ -189,7 +216,7 @@ roomy_singleton(thread_heap_t *heap, size_t size, size_t roomy, bool *zero)
     page_t *page = mi__thread_heap_singleton(heap, roomy, SLICE_SIZE, zero);
     if (page != NULL) {
         mi__page_cut_singleton(page, divide_up(size, SLICE_SIZE));
-        mi__sampled_large(heap, page, size);
+        mi__sampled_large(heap, page, size, 0);
     }
     return page;
 }

@@ -57,7 +57,12 @@ free_singleton(page_t *page, void *p, uintptr_t word)
         return;
     }
     if (unlikely(!mi__page_retire_singleton(page))) {
-        mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", p);
+        word = page_owner(page);
+        if ((word & OWNER_SAMPLED) != 0) {
+            mi__sampled_free(page, p, word); // since a moment ago
+        } else {
+            mi__hooks.misuse(MISUSE_DOUBLE_FREE, "free", p);
+        }
     } else {
         mi__heap_unlist_singleton(page);
         mi__thread_heap_return_singleton(mi__thread_heap->main, page);

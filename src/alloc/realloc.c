@@ -37,10 +37,13 @@ resize_large(page_t *page, void *p, size_t size, size_t usable, bool *zero)
         return false;
     }
     size_t lead = (size_t)((char *)p - page->start);
+    size_t before = page->slices;
     if (!mi__page_resize_singleton(page, divide_up(lead + size, SLICE_SIZE), zero)) {
         return false;
     }
-    mi__sampled_resized(page, lead + size);
+    if (page->slices != before) {
+        mi__sampled_resized(page, lead + size);
+    }
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "alloc/alloc.h"
 #include "base/hooks.h"
 #include "heap/samples.h"
+#include "heap/series.h"
 
 // Samples that a signal handler has freed while its thread was at work on their table.
 static _Atomic(block_t *) put_off;
@@ -61,17 +62,27 @@ live_heap(thread_heap_t *heap)
 }
 
 void
-mi__sampled_large(thread_heap_t *heap, page_t *page, size_t size)
+mi__sampled_large(thread_heap_t *heap, page_t *page, size_t size, uintptr_t place)
 {
     heap = live_heap(heap);
     size_t bytes = page->slices << SLICE_SHIFT;
-    if (likely(heap->sampling.rates[SAMPLER_PROFILE] == 0) || !mi__sampling_takes_large(heap, bytes)) {
+    if (likely(heap->sampling.rates[SAMPLER_PROFILE] == 0)) {
         return;
     }
-    sample_t *sample = mi__samples_new(1U << SAMPLER_PROFILE, size);
+    series_t *series;
+    uint32_t times = mi__series_draw(heap, page, place, &series);
+    if (times == 0) {
+        return;
+    }
+    bool takes = mi__sampling_takes_large(heap, bytes);
+    sample_t *sample = takes ? mi__samples_new(1U << SAMPLER_PROFILE, size) : NULL;
     if (sample != NULL) {
         sample->weight = mi__sampling_weight(heap, bytes);
+        sample->times = times;
         mi__samples_mark(sample, page);
+    }
+    if (series != NULL) {
+        mi__series_set(heap, series, page, sample);
     }
 }
 
@@ -83,7 +94,7 @@ mi__sampled_resized(page_t *page, size_t size)
         (void)!mi__samples_end(page->start, &stands_for);
     }
     if (!thread_heap_is_none(mi__thread_heap)) {
-        mi__sampled_large(mi__thread_heap, page, size);
+        mi__sampled_large(mi__thread_heap, page, size, 0);
     }
 }
 

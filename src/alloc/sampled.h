@@ -9,8 +9,9 @@
 
 #include "heap/thread_heap.h"
 
-// `page` is a singleton of `heap`, just made for `size` bytes: draws whether it is a sample.
-void mi__sampled_large(thread_heap_t *heap, page_t *page, size_t size);
+// `page` is a singleton of `heap`, just made for `size` bytes at `place` of the program (0: unknown): draws
+// whether it is a sample.
+void mi__sampled_large(thread_heap_t *heap, page_t *page, size_t size, uintptr_t place);
 
 // The singleton changed its size in place: what was a sample ends, and a new one may begin.
 void mi__sampled_resized(page_t *page, size_t size);

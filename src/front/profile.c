@@ -73,6 +73,7 @@ write_form(profile_form_t form, sink_write_t *write, void *arg, bool symbols)
     view.taken_ns = mi__os_wall_ns();
     view.duration_ns = (mi__os_clock_ms() - started_ms) * 1000000;
     view.symbols = symbols;
+    mi__sites_look();
     mi__estimate_factors(&view);
     mi__sink_start(&sink, write, arg, form == PROFILE_PPROF);
     bool enough = true;
@@ -208,15 +209,18 @@ tell(bool is_freed, const sample_t *sample, size_t weight_bytes)
 static site_sample_t
 counted(const sample_t *sample)
 {
-    return (site_sample_t){sample->block_size, sample->requested, sample->weight};
+    return (site_sample_t){sample->block_size, sample->requested, sample->weight, sample->times};
 }
 
 static void
 on_alloc(sample_t *sample, size_t requested, double weight)
 {
-    uintptr_t frames[STACK_FRAMES];
-    size_t depth = mi__stack_capture(frames, STACK_FRAMES);
-    site_t *site = mi__sites_find(frames, depth, sample->block_size);
+    site_t *site = (site_t *)sample->of_sampler[SAMPLER_PROFILE];
+    if (site == NULL) {
+        uintptr_t frames[STACK_FRAMES];
+        size_t depth = mi__stack_capture(frames, STACK_FRAMES);
+        site = mi__sites_find(frames, depth, sample->block_size);
+    }
     site_sample_t one = counted(sample);
     int64_t now_ms = mi__os_clock_ms();
     uint64_t space = (uint64_t)(weight * (double)requested + 0.5);
@@ -225,9 +229,12 @@ on_alloc(sample_t *sample, size_t requested, double weight)
     }
     sample->made_ms = now_ms;
     OWNER_SET(sample->of_sampler[SAMPLER_PROFILE], (void *)site);
-    atomic_add_relaxed(&allocated, space);
-    tell(false, sample, space);
-    dump_when_due(now_ms);
+    atomic_add_relaxed(&allocated, space * sample->times);
+    atomic_add_relaxed(&freed, space * (sample->times - UINT64_C(1)));
+    if (sample->times > 0) {
+        tell(false, sample, space * sample->times);
+        dump_when_due(now_ms);
+    }
 }
 
 static void
@@ -236,7 +243,9 @@ on_free(sample_t *sample)
     site_t *site = (site_t *)sample->of_sampler[SAMPLER_PROFILE];
     site_sample_t one = counted(sample);
     uint64_t space = (uint64_t)(sample->weight * (double)sample->requested + 0.5);
-    tell(true, sample, space);
+    if (sample->times > 0) {
+        tell(true, sample, space * sample->times);
+    }
     if (site != NULL) {
         mi__sites_free(site, &one, mi__os_clock_ms() - sample->made_ms);
     }
@@ -330,7 +339,10 @@ mi__profile_reset(void)
 void
 mi__profile_mark(void)
 {
+    wait_for_dumps();
+    mi__sites_look();
     mi__sites_mark();
+    end_dump();
 }
 
 // ---- fork and exit

@@ -9,7 +9,7 @@
 
 #include "arena/meta.h"
 #include "base/bits.h"
-#include "page/sizeclass.h"
+#include "heap/series.h"
 
 _Atomic(site_t *) mi__sites_lists[SITE_LISTS];
 static _Atomic(size_t) sites;
@@ -95,32 +95,33 @@ mi__sites_find(const uintptr_t *frames, size_t depth, size_t block_size)
 // ---- counting
 
 static void
-add(site_sum_t *sum, const site_sample_t *sample)
+add(site_sum_t *sum, const site_sample_t *sample, uint64_t times)
 {
     double scale = 1 << SITE_WEIGHT_SHIFT;
-    atomic_add_relaxed(&sum->samples, 1);
-    atomic_add_relaxed(&sum->sample_bytes, sample->block_size);
-    atomic_add_relaxed(&sum->weight, (uint64_t)(sample->weight * scale + 0.5));
-    atomic_add_relaxed(&sum->space, (uint64_t)(sample->weight * (double)sample->requested + 0.5));
+    atomic_add_relaxed(&sum->samples, times);
+    atomic_add_relaxed(&sum->sample_bytes, times * sample->block_size);
+    atomic_add_relaxed(&sum->weight, times * (uint64_t)(sample->weight * scale + 0.5));
+    atomic_add_relaxed(&sum->space, times * (uint64_t)(sample->weight * (double)sample->requested + 0.5));
 }
 
 static uint64_t
-less(const _Atomic(uint64_t) *a, const _Atomic(uint64_t) *b)
+in_use(const _Atomic(uint64_t) *a, const _Atomic(uint64_t) *b, const _Atomic(uint64_t) *again)
 {
     // A free may be seen before its allocation.
     uint64_t from = atomic_get_relaxed(a);
     uint64_t taken = atomic_get_relaxed(b);
-    return from > taken ? from - taken : 0;
+    return (from > taken ? from - taken : 0) + atomic_get_relaxed(again);
 }
 
 site_use_t
 mi__sites_use(const site_t *site)
 {
     return (site_use_t){
-        .samples = less(&site->allocated.samples, &site->freed.samples),
-        .sample_bytes = less(&site->allocated.sample_bytes, &site->freed.sample_bytes),
-        .weight = less(&site->allocated.weight, &site->freed.weight),
-        .space = less(&site->allocated.space, &site->freed.space),
+        .samples = in_use(&site->allocated.samples, &site->freed.samples, &site->again.samples),
+        .sample_bytes =
+            in_use(&site->allocated.sample_bytes, &site->freed.sample_bytes, &site->again.sample_bytes),
+        .weight = in_use(&site->allocated.weight, &site->freed.weight, &site->again.weight),
+        .space = in_use(&site->allocated.space, &site->freed.space, &site->again.space),
     };
 }
 
@@ -138,7 +139,13 @@ mi__sites_allocated(const site_t *site)
 void
 mi__sites_alloc(site_t *site, const site_sample_t *sample)
 {
-    add(&site->allocated, sample);
+    // Back in use: what was freed is not, unless that has been forgotten.
+    bool is_back = sample->times == 0 && atomic_get_relaxed(&site->freed.samples) > 0;
+    uint64_t times = is_back || sample->times > 0 ? sample->times : 1;
+    if (unlikely(times != 1)) {
+        add(&site->freed, sample, times - 1);
+    }
+    add(&site->allocated, sample, times);
     uint64_t use = mi__sites_use(site).space;
     uint64_t peak = atomic_get_relaxed(&site->peak_space);
     while (use > peak && !atomic_cas_weak_relaxed(&site->peak_space, &peak, use)) {
@@ -148,10 +155,36 @@ mi__sites_alloc(site_t *site, const site_sample_t *sample)
 void
 mi__sites_free(site_t *site, const site_sample_t *sample, int64_t age_ms)
 {
-    add(&site->freed, sample);
+    add(&site->freed, sample, 1);
     size_t age = age_ms <= 0 ? 0 : highest_bit((size_t)age_ms) + 1;
-    atomic_add_relaxed(&site->ages[size_min(age, SITE_AGES - 1)], 1);
-    atomic_add_relaxed(&site->lifetime_ms, age_ms <= 0 ? 0 : (uint64_t)age_ms);
+    atomic_add_relaxed(&site->ages[size_min(age, SITE_AGES - 1)], sample->times);
+    atomic_add_relaxed(&site->lifetime_ms, age_ms <= 0 ? 0 : sample->times * (uint64_t)age_ms);
+}
+
+// As one sample of the site in the mean.
+static void
+add_again(void *of_sampler)
+{
+    site_t *site = (site_t *)of_sampler;
+    site_use_t all = mi__sites_allocated(site);
+    if (all.samples > 0) {
+        atomic_add_relaxed(&site->again.samples, 1);
+        atomic_add_relaxed(&site->again.sample_bytes, all.sample_bytes / all.samples);
+        atomic_add_relaxed(&site->again.weight, all.weight / all.samples);
+        atomic_add_relaxed(&site->again.space, all.space / all.samples);
+    }
+}
+
+void
+mi__sites_look(void)
+{
+    for (site_t *site = mi__sites_first(); site != NULL; site = mi__sites_next(site)) {
+        atomic_set_relaxed(&site->again.samples, 0);
+        atomic_set_relaxed(&site->again.sample_bytes, 0);
+        atomic_set_relaxed(&site->again.weight, 0);
+        atomic_set_relaxed(&site->again.space, 0);
+    }
+    mi__series_each_in_use(add_again);
 }
 
 // ---- all of them

@@ -40,6 +40,7 @@ typedef struct site_t {
     // [atomic: any thread]
     site_sum_t allocated;
     site_sum_t freed;
+    site_sum_t again; // in use without having been drawn, as of the last look: heap/series.h
     _Atomic(uint64_t) peak_space;
     _Atomic(uint64_t) marked_space;    // in use at the mark
     _Atomic(uint64_t) lifetime_ms;     // of the samples that were freed, added up
@@ -54,6 +55,7 @@ typedef struct site_sample_t {
     size_t block_size;
     size_t requested;
     double weight;
+    uint32_t times; // of so many, allocated one after the other, it is in use; 0: it is back in use
 } site_sample_t;
 
 // The site with this stack; one without frames when there is no room for another. NULL without memory.
@@ -62,7 +64,10 @@ site_t *mi__sites_find(const uintptr_t *frames, size_t depth, size_t block_size)
 void mi__sites_alloc(site_t *site, const site_sample_t *sample);
 void mi__sites_free(site_t *site, const site_sample_t *sample, int64_t age_ms);
 
-// What is in use: allocated less freed.
+// Looks for blocks that are in use again, and samples, without having been drawn. One caller at a time.
+void mi__sites_look(void);
+
+// What is in use: allocated less freed, and again.
 typedef struct site_use_t {
     uint64_t samples;
     uint64_t sample_bytes;

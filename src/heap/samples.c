@@ -178,12 +178,18 @@ bucket_of(const void *block)
 }
 
 static void
-insert(sample_t *sample)
+link_sample(sample_t *sample)
 {
-    lock_table();
     sample_t **bucket = bucket_of(atomic_get_relaxed(&sample->block));
     sample->next = *bucket;
     *bucket = sample;
+}
+
+static void
+insert(sample_t *sample)
+{
+    lock_table();
+    link_sample(sample);
     unlock_table();
 }
 
@@ -263,6 +269,7 @@ mi__samples_new(unsigned samplers, size_t requested)
     }
     sample->samplers = samplers;
     sample->requested = requested;
+    sample->times = 1;
     sample->placed = false;
     for (unsigned i = 0; i < SAMPLER_COUNT; i++) {
         OWNER_SET(sample->of_sampler[i], NULL);
@@ -312,12 +319,37 @@ mi__samples_make(thread_heap_t *heap, block_t *block, size_t size, unsigned samp
     return (block_t *)sampled;
 }
 
-void
-mi__samples_mark(sample_t *sample, page_t *page)
+static void
+set_singleton(sample_t *sample, page_t *page)
 {
     sample->class = CLASS_COUNT;
     sample->block_size = page->slices << SLICE_SHIFT;
     atomic_set_relaxed(&sample->block, page->start);
+}
+
+void
+mi__samples_mark_late(sample_t *sample, page_t *page, uintptr_t word)
+{
+    set_singleton(sample, page);
+    tell(mi__hooks.sample_made, sample);
+    // Who finds the flag looks for the sample under the lock.
+    lock_table();
+    // acq_rel: pairs with the compare-and-swap of mi__page_retire_singleton, which fails from here on.
+    bool marked = atomic_cas_strong_acq_rel(&page->owner, &word, word | OWNER_SAMPLED);
+    if (marked) {
+        link_sample(sample);
+    }
+    unlock_table();
+    if (!marked) {
+        tell(mi__hooks.sample_gone, sample);
+        drop(sample);
+    }
+}
+
+void
+mi__samples_mark(sample_t *sample, page_t *page)
+{
+    set_singleton(sample, page);
     insert(sample);
     page_set_owner_flag(page, OWNER_SAMPLED);
     tell(mi__hooks.sample_made, sample);

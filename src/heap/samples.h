@@ -25,11 +25,12 @@ typedef struct sample_t {
     size_t requested;           // bytes that were asked for, rounded up to their alignment
     size_t block_size;          // bytes of a block of its class, or of the singleton
     size_t usable;              // bytes that the program may use
-    double weight;              // allocations of this size that it stands for
-    uint64_t random;            // for whatever is to be chosen
-    unsigned samplers;          // a bit for each
-    unsigned class;             // CLASS_COUNT for a singleton
-    bool placed;                // by a sampler, not in the store
+    double weight;              // allocations of this size that it stands for, when it is in use
+    uint32_t times;    // so often it was allocated, one after the other; 0: counted before (heap/series.h)
+    uint64_t random;   // for whatever is to be chosen
+    unsigned samplers; // a bit for each
+    unsigned class;    // CLASS_COUNT for a singleton
+    bool placed;       // by a sampler, not in the store
     // [the samplers'] whatever they want to keep with it
     void *of_sampler[SAMPLER_COUNT];
     int64_t made_ms; // of the profile: when it was allocated
@@ -50,6 +51,10 @@ MI_NODISCARD sample_t *mi__samples_new(unsigned samplers, size_t requested);
 
 // The same for a singleton, which stays where it is; `sample` is a new record.
 void mi__samples_mark(sample_t *sample, page_t *page);
+
+// The same for one that has been in use for a while, with the owner word `word`. When another thread frees it
+// meanwhile nothing comes of it.
+void mi__samples_mark_late(sample_t *sample, page_t *page, uintptr_t word);
 
 // True in a signal handler that has interrupted its thread at work on the table. No sample can begin, end or
 // be looked up then.

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/track.h"
 #include "heap/held.h"
+#include "heap/series.h"
 #include "os/os.h"
 
 // The furthest that a draw reaches.
@@ -79,8 +80,8 @@ mi__sampling_chance(double x)
 }
 
 // 1 / −ln(1 − 1/n), by the series of ln(1 − x).
-static double
-geometric_mean(uint64_t n)
+double
+mi__sampling_geometric_mean(uint64_t n)
 {
     if (n <= 1) {
         return 0;
@@ -147,9 +148,10 @@ mi__sampling_renew(thread_heap_t *heap)
     if (sampling->rates[SAMPLER_PROFILE] + sampling->rates[SAMPLER_GUARD] != 0) {
         seed(sampling);
     }
-    sampling->guard_mean = geometric_mean(sampling->rates[SAMPLER_GUARD]);
+    sampling->guard_mean = mi__sampling_geometric_mean(sampling->rates[SAMPLER_GUARD]);
     memset(sampling->next, 0, sizeof sampling->next);
     memset(heap->sample_in, 0, sizeof heap->sample_in);
+    mi__series_renew(heap);
 }
 
 void

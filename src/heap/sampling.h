@@ -80,6 +80,9 @@ uint64_t mi__sampling_random(struct thread_heap_t *heap);
 // For how many allocations of so many bytes a sample of the profile stands.
 double mi__sampling_weight(const struct thread_heap_t *heap, size_t bytes);
 
+// The number of failures before a success of chance 1/n is a draw of mean 1 times this, rounded down.
+double mi__sampling_geometric_mean(uint64_t n);
+
 // A draw from the exponential distribution of mean 1, from 64 random bits; and 1 − exp(−x), x ≥ 0.
 double mi__sampling_exponential(uint64_t bits);
 double mi__sampling_chance(double x);

@@ -51,6 +51,7 @@ typedef struct page_queue_t {
 
 struct held_t;
 struct heap_t;
+struct series_t;
 struct siblings_t;
 
 typedef struct thread_heap_t {
@@ -92,6 +93,7 @@ typedef struct thread_heap_t {
     uint32_t wishes;                    // of a main heap: mi__thread_heap_wishes when it was collected last
     struct siblings_t *siblings;        // of a main heap: the thread's others; NULL until the first
     struct thread_heap_t *next_sibling; // of the others: the next of the same thread
+    struct series_t *series;            // of a main heap, by slices: heap/series.h; NULL until the first
     sampling_t sampling;
 } thread_heap_t;
 

@@ -180,7 +180,8 @@ mi__page_retire_singleton(page_t *page)
     uintptr_t word = page_owner(page);
     // The word decides between two frees of the same block. acquire: pairs with the release of the
     // slices' bits in whatever thread resized the block before it was handed to us.
-    if ((word & OWNER_SINGLETON) == 0 || !atomic_cas_strong_acquire(&page->owner, &word, 0)) {
+    if ((word & (OWNER_SINGLETON | OWNER_SAMPLED)) != OWNER_SINGLETON ||
+        !atomic_cas_strong_acquire(&page->owner, &word, 0)) {
         return false;
     }
     OWNER_SET(page->used, 0);

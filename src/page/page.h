@@ -116,7 +116,8 @@ void mi__page_release(page_t *page);
 void mi__page_discard(page_t *page);
 
 // Takes a singleton out of use, from any thread; its slices stay claimed until it is released, or
-// used again. False when another thread was faster, that is, on a double free.
+// used again. False when another thread was faster, that is, on a double free; or when the block has become a
+// sample meanwhile.
 MI_NODISCARD bool mi__page_retire_singleton(page_t *page);
 
 // Makes a fresh singleton all zero from the byte `from` on, in the way that costs less: large ones by

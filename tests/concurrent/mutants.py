@@ -55,6 +55,8 @@ LOOKUP = "arena/lookup.c"
 HEAPS = "heap/heap.c"
 SIBLINGS = "heap/siblings.c"
 SAMPLES = "heap/samples.c"
+PAGE = "page/page.c"
+FREE = "alloc/free.c"
 SPIN = "heap/spin.h"
 SAMPLE = "front/sample.c"
 PROFILE = "front/profile.c"
@@ -366,6 +368,13 @@ MUTANTS = [
            "    } while (!atomic_cas_weak_relaxed(&mi__samples_all, &first, sample));", "samples: make; walk"),
     Mutant(SAMPLES, "walk: the records are not acquired", "    return atomic_get_acquire(&mi__samples_all);",
            "    return atomic_get_relaxed(&mi__samples_all);", "samples: make; walk"),
+    Mutant(SAMPLES, "mark late: not in the table yet", "    bool marked = atomic_cas_strong_acq_rel(&page->owner, &word, word | OWNER_SAMPLED);",
+           "    unlock_table();\n    bool marked = atomic_cas_strong_acq_rel(&page->owner, &word, word | OWNER_SAMPLED);\n    lock_table();",
+           "samples: mark late; free"),
+    Mutant(PAGE, "retire: what has become a sample", "    if ((word & (OWNER_SINGLETON | OWNER_SAMPLED)) != OWNER_SINGLETON ||", "    if ((word & OWNER_SINGLETON) == 0 ||",
+           "samples: mark late; free"),
+    Mutant(FREE, "free: a block that has become a sample is freed twice", "        word = page_owner(page);\n        if ((word & OWNER_SAMPLED) != 0) {", "        if ((word & OWNER_SAMPLED) != 0) {",
+           "samples: mark late; free"),
     Mutant(SAMPLE, "set: what the profile is is not released", "        atomic_set_release(&profile, to);", "        atomic_set_relaxed(&profile, to);",
            "samples: a profile is set; make"),
     Mutant(SAMPLE, "get: what the profile is is not acquired", "#define get_profile() atomic_get_acquire(&profile)",

@@ -2,13 +2,14 @@
 // test_samples.c — samples that begin and end on several threads, heaps that end with samples in them, and a
 // profile that is switched on and off meanwhile.
 // sources: base/config.c base/hooks.c page/page.c page/remote.c heap/thread_heap.c heap/registry.c
-// sources: heap/held.c heap/heap.c heap/siblings.c heap/samples.c alloc/alloc.c alloc/free.c alloc/sampled.c
-// sources: front/sample.c front/profile.c
+// sources: heap/held.c heap/heap.c heap/siblings.c heap/samples.c heap/series.c alloc/alloc.c alloc/free.c
+// sources: alloc/sampled.c front/sample.c front/profile.c
 //
 // Which allocations are samples is said here, not drawn. What a profile does with one (stacks, sites,
 // files) is not run: it is counted instead. The arena is the one of fake_arena.h.
 #include "fake_arena.h"
 
+#include "alloc/large.h"
 #include "front/estimate.h"
 #include "front/guard.h"
 #include "front/profile.h"
@@ -21,6 +22,8 @@ enum { BLOCKS = 4, RATE = 1000 };
 
 static uintptr_t *blocks[BLOCKS];
 static heap_t *shared;
+static page_t *large_page;
+static uintptr_t large_mark;           // its owner word
 static sample_profile_t profile;       // written by who switches it on
 static _Atomic(unsigned) made[BLOCKS]; // as the profile is told
 static _Atomic(unsigned) gone[BLOCKS]; // the same
@@ -173,6 +176,31 @@ destroy(void)
     blocks[2] = NULL;
 }
 
+// A singleton that thread 0 had kept is in use again.
+static void
+make_large_0(void)
+{
+    blocks[0] = (uintptr_t *)mi__alloc_large(mi__thread_heap, SLICE_SIZE, SLICE_SIZE, false);
+    *blocks[0] = 0;
+    large_page = mi__page_of(blocks[0]);
+    page_reuse_singleton(large_page, (uintptr_t)mi__thread_heap);
+    large_mark = page_owner(large_page);
+}
+
+// What it frees it keeps: nothing is released here.
+static void
+keep_large(void)
+{
+    mi__thread_heap->kept_sizes = 1U << 1;
+}
+
+static void
+mark_0_late(void)
+{
+    sample_t *sample = mi__samples_new(1U << SAMPLER_PROFILE, 0);
+    mi__samples_mark_late(sample, large_page, large_mark);
+}
+
 // What a walk and tools from outside do.
 static void
 walk(void)
@@ -250,6 +278,24 @@ with_one_in_shared(void)
     explore_as(0, make_in_shared_2);
 }
 
+static void
+no_misuse(misuse_t kind, const char *call, const void *p)
+{
+    (void)kind;
+    (void)call;
+    (void)p;
+    explore_expect(false, "a block is freed once");
+}
+
+static void
+with_a_large_one(void)
+{
+    set_up();
+    mi__hooks.misuse = no_misuse;
+    explore_as(0, make_large_0);
+    explore_as(1, keep_large);
+}
+
 static size_t
 records_in_use(void)
 {
@@ -280,6 +326,16 @@ check(void)
     }
 }
 
+// What was marked was told, and is a sample as long as it is out.
+static void
+check_large(void)
+{
+    explore_expect(atomic_get_relaxed(&made[0]) == 1 && records_in_use() == (blocks[0] != NULL),
+                   "a sample begins and ends once");
+    explore_expect(atomic_get_relaxed(&gone[0]) == (blocks[0] == NULL), "its end is told");
+    explore_expect(page_owner(large_page) == 0 || blocks[0] != NULL, "and its page is free");
+}
+
 static void
 check_profile(void)
 {
@@ -303,6 +359,7 @@ static const scenario_t scenarios[] = {
     {"free, make; free", with_two, {free_0, free_1_make_3}, check, 4, 5},
     {"destroy; free, make", with_one_in_shared, {destroy, free_1_make_3}, check, 3, 4},
     {"destroy; free; make", with_one_in_shared, {destroy, free_1, make_0}, check, 1, 2},
+    {"mark late; free", with_a_large_one, {mark_0_late, free_0}, check_large, 0, 0},
     {"a profile is set; make", never_on, {switch_on, make_1}, check_told, 0, 0},
     {"start; stop", set_up, {start_profile, mi__profile_stop}, check_profile, 0, 0},
     {"start; start; stop",

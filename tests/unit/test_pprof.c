@@ -109,7 +109,7 @@ make_site(void)
     memcpy(frames, HERE, sizeof frames);
     frames[1] = (uintptr_t)make_site + 9; // in the program's mapping
     site_t *site = mi__sites_find(frames, 3, 64);
-    const site_sample_t sample = {.block_size = 64, .requested = 60, .weight = 100.5};
+    const site_sample_t sample = {.block_size = 64, .requested = 60, .weight = 100.5, .times = 1};
     for (int i = 0; i < 4; i++) {
         mi__sites_alloc(site, &sample);
     }
@@ -183,7 +183,7 @@ test_pprof(void **state)
         strings++;
     }
     uintptr_t other[2] = {frames[0], 0x4444};
-    const site_sample_t one = {.block_size = 1 << 20, .requested = 1000000, .weight = 1};
+    const site_sample_t one = {.block_size = 1 << 20, .requested = 1000000, .weight = 1, .times = 1};
     mi__sites_alloc(mi__sites_find(other, 2, 1 << 20), &one);
     write_pprof();
     assert_non_null(get(2, 1));

@@ -48,10 +48,31 @@ test_sums(void **state)
 {
     (void)state;
     site_t *site = site_at(0x5000, 96);
-    const site_sample_t sample = {.block_size = 96, .requested = 90, .weight = 1.25};
+    const site_sample_t sample = {.block_size = 96, .requested = 90, .weight = 1.25, .times = 1};
     for (int i = 0; i < 8; i++) {
         mi__sites_alloc(site, &sample);
     }
+    // Allocated three times in turn and in use once; and one of those freed is back.
+    const site_sample_t third = {.block_size = 80, .requested = 80, .weight = 2, .times = 3};
+    const site_sample_t back = {.block_size = 80, .requested = 80, .weight = 2, .times = 0};
+    site_t *other = site_at(0x5001, 80);
+    mi__sites_alloc(other, &third);
+    assert_int_equal(mi__sites_allocated(other).space, 3 * 160);
+    assert_int_equal(mi__sites_use(other).samples, 1);
+    mi__sites_free(other, &third, 1);
+    assert_int_equal(mi__sites_use(other).space, 0);
+    assert_int_equal(other->ages[1], 3);
+    assert_int_equal(other->lifetime_ms, 3);
+    mi__sites_alloc(other, &back);
+    assert_int_equal(mi__sites_use(other).sample_bytes, 80);
+    assert_int_equal(mi__sites_allocated(other).samples, 3);
+    mi__sites_free(other, &back, 1);
+    assert_int_equal(mi__sites_use(other).weight, 0);
+    assert_int_equal(other->ages[1], 3);
+    mi__sites_reset();
+    mi__sites_alloc(other, &back);
+    assert_int_equal(mi__sites_use(other).space, 160);
+    mi__sites_free(other, &back, 1);
     const int64_t ages[] = {-5, 0, 1, 2, 1000, INT64_C(1) << 40};
     for (size_t i = 0; i < sizeof ages / sizeof ages[0]; i++) {
         mi__sites_free(site, &sample, ages[i]);
@@ -94,7 +115,7 @@ test_sums(void **state)
 static void *
 work(void *arg)
 {
-    const site_sample_t sample = {.block_size = 32, .requested = 32, .weight = 1};
+    const site_sample_t sample = {.block_size = 32, .requested = 32, .weight = 1, .times = 1};
     for (int i = 0; i < ROUNDS; i++) {
         site_t *site = site_at(0x9000 + (uintptr_t)(i % KINDS) * 16, 32);
         mi__sites_alloc(site, &sample);
