@@ -200,7 +200,9 @@ tell(bool is_freed, const sample_t *sample, size_t weight_bytes)
         probe_alloc(block, sample->requested, weight_bytes);
     }
     void *arg;
-    profile_sample_t *fn = (profile_sample_t *)mi__hook_get(&callback, &arg);
+    // Most programs have none.
+    bool is_set = atomic_get_relaxed(&callback.function) != NULL;
+    profile_sample_t *fn = is_set ? (profile_sample_t *)mi__hook_get(&callback, &arg) : NULL;
     if (fn != NULL) {
         fn(is_freed, block, sample->requested, weight_bytes, arg);
     }

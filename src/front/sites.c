@@ -146,7 +146,7 @@ mi__sites_alloc(site_t *site, const site_sample_t *sample)
         add(&site->freed, sample, times - 1);
     }
     add(&site->allocated, sample, times);
-    uint64_t use = mi__sites_use(site).space;
+    uint64_t use = in_use(&site->allocated.space, &site->freed.space, &site->again.space);
     uint64_t peak = atomic_get_relaxed(&site->peak_space);
     while (use > peak && !atomic_cas_weak_relaxed(&site->peak_space, &peak, use)) {
     }

@@ -86,19 +86,33 @@ extern const char __start_mimalloc_text[] MI_WEAK MI_HIDDEN;
 extern const char __stop_mimalloc_text[] MI_WEAK MI_HIDDEN;
 #endif
 
+#if MI_SHARED
+static _Atomic(uintptr_t) code_start; // 0: not found yet
+static _Atomic(uintptr_t) code_bytes;
+
+static uintptr_t
+find_code(void)
+{
+    uintptr_t base = (uintptr_t)&__ehdr_start;
+    const ElfW(Phdr) *header = (const ElfW(Phdr) *)(base + __ehdr_start.e_phoff); // NOLINT
+    size_t i = 0;
+    while (i + 1 < __ehdr_start.e_phnum && (header[i].p_type != PT_LOAD || (header[i].p_flags & PF_X) == 0)) {
+        i++;
+    }
+    atomic_set_relaxed(&code_bytes, header[i].p_memsz);
+    // release: how many bytes; pairs with the acquire in is_ours.
+    atomic_set_release(&code_start, base + header[i].p_vaddr);
+    return base + header[i].p_vaddr;
+}
+#endif
+
 static bool
 is_ours(uintptr_t pc)
 {
 #if MI_SHARED
-    uintptr_t base = (uintptr_t)&__ehdr_start;
-    const ElfW(Phdr) *header = (const ElfW(Phdr) *)(base + __ehdr_start.e_phoff); // NOLINT
-    for (size_t i = 0; i < __ehdr_start.e_phnum; i++) {
-        if (header[i].p_type == PT_LOAD && (header[i].p_flags & PF_X) != 0 &&
-            pc - base - header[i].p_vaddr < header[i].p_memsz) {
-            return true;
-        }
-    }
-    return false;
+    uintptr_t start = atomic_get_acquire(&code_start); // pairs with the release in find_code
+    start = likely(start != 0) ? start : find_code();
+    return pc - start < atomic_get_relaxed(&code_bytes);
 #else
     return pc > (uintptr_t)__start_mimalloc_text && pc <= (uintptr_t)__stop_mimalloc_text;
 #endif

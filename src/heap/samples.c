@@ -129,30 +129,30 @@ take_of(page_t *page)
     return block;
 }
 
+// NULL when there is no room. The caller holds the lock.
 static block_t *
 take_block(unsigned class)
 {
-    lock_table();
-    block_t *block = rooms[class] == NULL ? NULL : take_of(rooms[class]);
-    unlock_table();
-    if (block != NULL) {
-        return block;
-    }
+    return rooms[class] == NULL ? NULL : take_of(rooms[class]);
+}
+
+static bool
+make_room(unsigned class)
+{
     page_t *page = new_room(class);
     if (page != NULL) {
         lock_table();
         link_room(page);
-        block = take_of(page);
         unlock_table();
     }
-    return block;
+    return page != NULL;
 }
 
-static void
+// The page to be released without the lock, which the caller holds; or NULL.
+static page_t *
 give_block(block_t *block)
 {
     page_t *page = mi__page_of(block);
-    lock_table();
     bool empty = page_push_local(page, block);
     if ((page->flags & PAGE_QUEUED) == 0) {
         link_room(page);
@@ -162,10 +162,7 @@ give_block(block_t *block)
     if (release) {
         unlink_room(page);
     }
-    unlock_table();
-    if (release) {
-        mi__page_release(page);
-    }
+    return release ? page : NULL;
 }
 
 // ---- The table
@@ -193,6 +190,25 @@ insert(sample_t *sample)
     unlock_table();
 }
 
+// Puts it into the store, too. False when there is no room for another, nor memory.
+static bool
+insert_in_store(sample_t *sample)
+{
+    do {
+        lock_table();
+        block_t *block = take_block(sample->class);
+        if (block != NULL) {
+            atomic_set_relaxed(&sample->block, (void *)block);
+            link_sample(sample);
+        }
+        unlock_table();
+        if (block != NULL) {
+            return true;
+        }
+    } while (make_room(sample->class));
+    return false;
+}
+
 // The link that leads to the sample at `block`, or to NULL. The caller holds the lock.
 static sample_t **
 find(const void *block)
@@ -217,15 +233,20 @@ take_out(const void *block)
     return sample;
 }
 
+// And `block`, which may be NULL, to the store.
 static void
-drop(sample_t *sample)
+drop(sample_t *sample, block_t *block)
 {
     atomic_set_relaxed(&sample->block, NULL);
     atomic_set_relaxed(&sample->stands_for, NULL);
     lock_table();
+    page_t *empty = block == NULL ? NULL : give_block(block);
     sample->next = unused;
     unused = sample;
     unlock_table();
+    if (unlikely(empty != NULL)) {
+        mi__page_release(empty);
+    }
 }
 
 static sample_t *
@@ -300,21 +321,23 @@ mi__samples_make(thread_heap_t *heap, block_t *block, size_t size, unsigned samp
         sample->weight = mi__sampling_weight(heap, sample->block_size);
     }
     atomic_set_relaxed(&sample->stands_for, block);
-    tell(mi__hooks.sample_place, sample);
-    void *sampled = atomic_get_relaxed(&sample->block);
-    sample->placed = sampled != NULL;
-    if (sampled == NULL && sample->samplers != 0) {
-        sampled = take_block(sample->class);
-        atomic_set_relaxed(&sample->block, sampled);
+    if ((samplers & 1U << SAMPLER_GUARD) != 0) {
+        tell(mi__hooks.sample_place, sample);
     }
-    if (sampled == NULL) {
-        drop(sample);
-        return block;
+    sample->placed = atomic_get_relaxed(&sample->block) != NULL;
+    if (sample->placed) {
+        void *placed = atomic_get_relaxed(&sample->block);
+        OWNER_SET(sample->usable, mi__page_usable(mi__page_of(placed), placed));
+        insert(sample);
+    } else {
+        OWNER_SET(sample->usable, sample->block_size);
+        if (sample->samplers == 0 || !insert_in_store(sample)) {
+            drop(sample, NULL);
+            return block;
+        }
     }
     *zero = sample->placed;
-    size_t usable = sample->placed ? mi__page_usable(mi__page_of(sampled), sampled) : sample->block_size;
-    OWNER_SET(sample->usable, usable);
-    insert(sample);
+    void *sampled = atomic_get_relaxed(&sample->block);
     tell(mi__hooks.sample_made, sample);
     return (block_t *)sampled;
 }
@@ -342,7 +365,7 @@ mi__samples_mark_late(sample_t *sample, page_t *page, uintptr_t word)
     unlock_table();
     if (!marked) {
         tell(mi__hooks.sample_gone, sample);
-        drop(sample);
+        drop(sample, NULL);
     }
 }
 
@@ -360,12 +383,11 @@ end(sample_t *sample)
 {
     void *block = atomic_get_relaxed(&sample->block);
     tell(mi__hooks.sample_gone, sample);
-    if (sample->class == CLASS_COUNT) {
+    bool is_alone = sample->class == CLASS_COUNT;
+    if (is_alone) {
         page_clear_owner_flag(mi__page_of(block), OWNER_SAMPLED);
-    } else if (!sample->placed) {
-        give_block((block_t *)block);
     }
-    drop(sample);
+    drop(sample, is_alone || sample->placed ? NULL : (block_t *)block);
 }
 
 bool

@@ -569,18 +569,26 @@ mi__thread_heap_alloc(thread_heap_t *heap, size_t size, bool *zero)
     if (unlikely(heap == NULL)) {
         return NULL;
     }
-    page_t *page = ready_page(heap, sizeclass_of(size), thread_heap_page(heap, size));
+    unsigned class = sizeclass_of(size);
+    page_t *serving = thread_heap_page(heap, size);
+    // Blocks that are taken back on the way are not counted: none are where `free` is empty.
+    uint64_t before = serving->free == NULL ? heap->granted[class] : UINT64_MAX;
+    page_t *page = ready_page(heap, class, serving);
     if (unlikely(page == NULL)) {
         return NULL;
     }
     block_t *block = page->free;
     if (unlikely(block == NULL)) { // it has a map
         *zero = false;
-        thread_heap_grant_one(heap, page->class);
+        thread_heap_grant_one(heap, class);
         return (block_t *)(void *)blockmap_take(page, blockmap_word(page->map));
     }
-    if (unlikely(heap->sample_in[page->class] < 0)) {
-        return mi__thread_heap_alloc_sampled(heap, page, size, length_of(block), zero);
+    if (unlikely(heap->sample_in[class] < 0)) {
+        // The page was refilled once. To walk the list would touch all of its blocks long before their time.
+        size_t granted =
+            likely(before != UINT64_MAX) ? (size_t)(heap->granted[class] - before) : length_of(block);
+        ASSERT(granted == length_of(block));
+        return mi__thread_heap_alloc_sampled(heap, page, size, granted, zero);
     }
     *zero = (page->flags & PAGE_FREE_ZERO) != 0;
     return page_pop(page, block);
