@@ -201,8 +201,10 @@ plain_page(void *p, size_t *usable)
         word = page_owner(page);
     }
     *usable = page->block_size != 0 ? page->block_size : page->slices << SLICE_SHIFT;
-    bool plain = word != 0 && (word & (OWNER_INTERIOR | OWNER_SAMPLED | OWNER_SECURE)) == 0 &&
-                 (page->block_size != 0 || (HINT_GET(page->flags) & PAGE_GUARDED) == 0);
+    // A singleton that is a sample stays where it is like any other.
+    bool plain =
+        word != 0 && (word & (OWNER_INTERIOR | OWNER_SECURE)) == 0 &&
+        (page->block_size != 0 ? (word & OWNER_SAMPLED) == 0 : (HINT_GET(page->flags) & PAGE_GUARDED) == 0);
     return plain && page_is_start(page, p) && !page_freed_last(page, p) ? page : NULL;
 }
 
