@@ -660,6 +660,31 @@ all_that_is_kept_is_bounded(void)
     check(heap->kept[KEPT_MAX] != NULL);
 }
 
+// One that was out when the room was counted anew comes back all the same.
+static void
+more_may_be_kept_than_there_is_room_for(void)
+{
+    thread_heap_t *heap = start();
+    give_back(singleton(10 * SLICE_SIZE));
+    page_t *out = singleton(10 * SLICE_SIZE);
+    take_many(BLOCK_MAX, HEAP_RARE_BEAT); // rare work comes by once
+    check_equal(heap->kept_slices, 0);
+    give_back(singleton(12 * SLICE_SIZE));
+    check(thread_heap_keep_again(heap, out));
+    take_many(BLOCK_MAX, HEAP_RARE_BEAT); // rare work comes by once
+    check(heap->kept[10] == out && heap->kept[12] != NULL);
+    check_equal(heap->kept_slices, 22);
+    size_t before = slices_in_use();
+    void *grown = heap->grown;
+    static const size_t sizes[] = {KEPT_MAX + 1, 33, 42, 44, 128};
+    heap->beats_left = HEAP_RARE_BEAT;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        give_back(singleton(sizes[i] * SLICE_SIZE));
+        check_equal(slices_in_use(), before);
+        check(heap->kept_slices == 22 && heap->grown == grown);
+    }
+}
+
 static void
 other_sizes_and_large_ones_are_not_kept(void)
 {
@@ -814,6 +839,7 @@ main(void)
         fresh_test(what_was_kept_comes_back_by_its_mark),
         fresh_test(all_that_is_kept_is_bounded),
         fresh_test(what_is_kept_stays_while_it_is_used),
+        fresh_test(more_may_be_kept_than_there_is_room_for),
         fresh_test(other_sizes_and_large_ones_are_not_kept),
         fresh_test(rare_work_has_its_beat),
         fresh_test(the_short_refill_keeps_the_beat),
