@@ -52,6 +52,13 @@
 #define MI_HIDDEN
 #endif
 
+// What only assembly outside of functions names: seen also by a compiler that optimizes as a whole.
+#if defined(__GNUC__) && !defined(__clang__)
+#define MI_FOR_ASM __attribute__((externally_visible))
+#else
+#define MI_FOR_ASM
+#endif
+
 // Thread-local storage that is reached by one load from the thread pointer. A library that may be
 // part of a dlopen'ed object on musl asks for another model (MI_TLS_MODEL).
 #ifndef MI_TLS_MODEL

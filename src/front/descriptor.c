@@ -131,7 +131,7 @@ _Static_assert(HEAP_LIVE == 0 && HEAP_ORPHAN == 1 && HEAP_CLAIMED == 2 && HEAP_D
 #if defined(__ELF__)
 // A note says how far from itself the descriptor is: program headers lead to it where no symbol is left. The
 // second name is one that the linker resolves at once, as a note needs it.
-extern const mi_descriptor_t mi__descriptor MI_HIDDEN __attribute__((alias("mi_descriptor")));
+extern const mi_descriptor_t mi__descriptor MI_HIDDEN MI_FOR_ASM __attribute__((alias("mi_descriptor")));
 __asm__(".pushsection .note.mimalloc, \"a\", %note\n"
         ".balign 4\n"
         ".long 9\n" // bytes of the name, with its end
