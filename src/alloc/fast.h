@@ -87,6 +87,20 @@ fast_alloc_zeroed(size_t size)
     return fast_alloc_zeroed_in(mi__thread_heap, size);
 }
 
+// The end of it, for a block of a page that is the thread's own and nothing else (its owner word says so).
+static inline void
+fast_free_own(page_t *page, void *p)
+{
+    block_t *last = page->local_free;
+    if (unlikely(last == p)) {
+        mi__free_outside(p); // which reports that it is free
+        return;
+    }
+    if (unlikely(page_push_before(page, p, last))) {
+        mi__free_emptied(page);
+    }
+}
+
 static inline void
 fast_free(void *p)
 {
@@ -110,14 +124,7 @@ fast_free(void *p)
             return;
         }
     }
-    block_t *last = page->local_free;
-    if (unlikely(last == p)) {
-        mi__free_outside(p); // which reports that it is free
-        return;
-    }
-    if (unlikely(page_push_before(page, p, last))) {
-        mi__free_emptied(page);
-    }
+    fast_free_own(page, p);
 }
 
 #endif

@@ -217,27 +217,9 @@ is_as_said(const void *p, size_t size, size_t align)
     return size == SIZE_MAX || (size <= bytes && (least >= bytes / 2 || may_be_short));
 }
 
-// The same for most blocks: in a plain page of the thread's own, of a size and an alignment that every block
-// of the page has. False: to be looked at more closely.
-static inline bool
-is_plainly_as_said(const void *p, size_t size, size_t align)
+static MI_NOINLINE void
+free_sized_closely(void *p, size_t size, size_t align)
 {
-    page_t *page;
-    if (!region_first_find(p, &page) || page_owner(page) != (uintptr_t)mi__thread_heap) {
-        return false;
-    }
-    size_t bytes = page->block_size;
-    return size - 1 < bytes && (size >= bytes / 2 || bytes <= 2 * (size_t)GRANULE) && align <= GRANULE &&
-           (uintptr_t)p % GRANULE == 0;
-}
-
-void
-mi__free_sized(void *p, size_t size, size_t align)
-{
-    if (!track_on() && likely(is_plainly_as_said(p, size, align))) {
-        fast_free(p);
-        return;
-    }
     if (p == NULL) {
         return;
     }
@@ -246,4 +228,25 @@ mi__free_sized(void *p, size_t size, size_t align)
         return;
     }
     fast_free(p);
+}
+
+// Most blocks are in a plain page of the thread's own, and of a size and an alignment that every block of the
+// page has.
+void
+mi__free_sized(void *p, size_t size, size_t align)
+{
+    page_t *page;
+    if (track_on() || unlikely(!region_first_find(p, &page)) ||
+        unlikely(page_owner(page) != (uintptr_t)mi__thread_heap)) {
+        free_sized_closely(p, size, align);
+        return;
+    }
+    size_t bytes = page->block_size;
+    bool is_plain = size - 1 < bytes && (size >= bytes / 2 || bytes <= 2 * (size_t)GRANULE) &&
+                    align <= GRANULE && (uintptr_t)p % GRANULE == 0;
+    if (likely(is_plain)) {
+        fast_free_own(page, p);
+    } else {
+        free_sized_closely(p, size, align);
+    }
 }
