@@ -346,8 +346,8 @@ static void
 set_singleton(sample_t *sample, page_t *page)
 {
     sample->class = CLASS_COUNT;
-    sample->block_size = page->slices << SLICE_SHIFT;
-    atomic_set_relaxed(&sample->block, page->start);
+    sample->block_size = HINT_GET(page->slices) << SLICE_SHIFT;
+    atomic_set_relaxed(&sample->block, (void *)HINT_GET(page->start));
 }
 
 void

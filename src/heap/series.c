@@ -42,7 +42,7 @@ part_with(thread_heap_t *heap, series_t *series, size_t slices)
         if (sample != NULL) {
             sample->weight = mi__sampling_weight(heap, slices << SLICE_SHIFT);
             sample->times = 0;
-            sample->of_sampler[SAMPLER_PROFILE] = series->site;
+            OWNER_SET(sample->of_sampler[SAMPLER_PROFILE], series->site);
             mi__samples_mark_late(sample, series->page, mark_of(heap));
         }
     }
