@@ -28,12 +28,21 @@ page_or_report(const void *p, const char *call)
     return page;
 }
 
-// Grows or shrinks a singleton in place. Where it shrinks below half of BLOCK_MAX it is better off
-// in a class. `*zero` tells whether what was added is all zero.
+// What shrinks by more than a quarter moves: programs that trim what they keep, as Redis does with its
+// values, held a fifth more memory where half was let pass.
+static bool
+is_worth_its_block(size_t size, size_t usable)
+{
+    return size >= usable - usable / 4 || usable <= 2 * (size_t)GRANULE;
+}
+
+// Grows or shrinks a singleton in place, unless it shrinks so far that a class suits it better. `*zero` tells
+// whether what was added is all zero.
 static bool
 resize_large(page_t *page, void *p, size_t size, size_t usable, bool *zero)
 {
-    if (page->block_size != 0 || size > PTRDIFF_MAX || (size < usable && size <= BLOCK_MAX / 2)) {
+    bool suits_class = size < usable && size <= BLOCK_MAX && !is_worth_its_block(size, SLICE_SIZE);
+    if (page->block_size != 0 || size > PTRDIFF_MAX || suits_class) {
         return false;
     }
     size_t lead = (size_t)((char *)p - page->start);
@@ -45,14 +54,6 @@ resize_large(page_t *page, void *p, size_t size, size_t usable, bool *zero)
         mi__sampled_resized(page, lead + size);
     }
     return true;
-}
-
-// What shrinks by more than a quarter moves: programs that trim what they keep, as Redis does with its
-// values, held a fifth more memory where half was let pass.
-static bool
-is_worth_its_block(size_t size, size_t usable)
-{
-    return size >= usable - usable / 4 || usable <= 2 * (size_t)GRANULE;
 }
 
 // Only a singleton's flags say that it grows, and nobody else changes those while it is in use.

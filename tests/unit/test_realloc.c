@@ -414,6 +414,22 @@ large_blocks_shrink_in_place(void)
     check(misuses.count == 0);
 }
 
+// A large block that shrinks to a size of the classes has less than a third of its memory to spare.
+static void
+large_blocks_shrink_into_classes(void)
+{
+    start();
+    for (size_t size = 9000; size <= BLOCK_MAX; size += 3000) {
+        char *p = mi__alloc(100000);
+        fill(p, size, 2);
+        char *q = mi__realloc(p, size, false);
+        check(q != NULL && is_filled(q, size, 2));
+        check_at_most(usable(q), size + size / 3 + 1);
+        mi__free(q);
+    }
+    check(misuses.count == 0);
+}
+
 static void
 blocks_of_a_class_do_not_grow_in_place(void)
 {
@@ -747,6 +763,7 @@ main(void)
         fresh_test(large_blocks_move_without_a_copy),
         fresh_test(large_blocks_are_copied_to_memory_that_is_there),
         fresh_test(large_blocks_shrink_in_place),
+        fresh_test(large_blocks_shrink_into_classes),
         fresh_test(blocks_of_a_class_do_not_grow_in_place),
         fresh_test(what_is_added_is_zero),
         fresh_test(growth_in_place_is_zero_too),
