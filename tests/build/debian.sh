@@ -3,7 +3,7 @@
 # label: long
 # timeout: 3600
 # Debian's packages: built by dpkg-buildpackage, without a word from lintian, installed below a root of their own, used there;
-# and the same bytes from another folder, of files of another day, for another user.
+# and the same bytes from another folder, at another moment, for another user.
 . "$(dirname "$0")/common.bash"
 for tool in dpkg-buildpackage dh lintian; do
     command -v "$tool" >/dev/null || skip "no $tool"
@@ -15,7 +15,6 @@ packages_in() {
     local tree=$1/mimalloc-${version%-*}
     mkdir -p "$tree"
     cp -r "$SOURCE_DIR"/{CMakeLists.txt,LICENSE,README.md,CHANGELOG.md,cmake,include,src,tool,tools,docs} "$tree"
-    [ "$1" = "$scratch" ] || find "$tree" -exec touch -h -d 2001-02-03 {} +
     tar -C "$1" -czf "$1/mimalloc_${version%-*}.orig.tar.gz" "${tree##*/}"
     cp -r "$SOURCE_DIR/packaging/debian" "$tree/debian"
     if ! (cd "$tree" && env -u MAKEFLAGS -u MAKELEVEL "${@:2}" dpkg-buildpackage -us -uc -b) >"$scratch/log" 2>&1; then
