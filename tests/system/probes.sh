@@ -72,7 +72,9 @@ if command -v bpftrace >/dev/null && bpftrace -e 'BEGIN { exit(); }' >/dev/null 
     kill "$program"
     count=$(sed -n 's/^@count: //p' "$scratch/out")
     if [ -n "$count" ]; then
-        grep -q "^@bytes: ${count}000000$" "$scratch/out" || fail "$(cat "$scratch/out")"
+        # From the 64th on one stands for several: the program allocates at one place, one block after the other.
+        millions=$(sed -nE 's/^@bytes: ([0-9]+)000000$/\1/p' "$scratch/out")
+        [ "${millions:-0}" -ge "$count" ] || fail "$(cat "$scratch/out")"
         grep -q '^@freed: [1-9]' "$scratch/out" || fail "$(cat "$scratch/out")"
         echo "read by bpftrace"
     elif ! grep -qE 'failed|Unknown error|not permitted' "$scratch/out"; then

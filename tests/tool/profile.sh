@@ -34,6 +34,10 @@ idle=
 : >"$scratch/said"
 MIMALLOC_PROFILE_RATE=8K LD_PRELOAD=$LIB "$scratch/service" &
 service=$!
+until "$TOOL" metrics "$service" >/dev/null 2>&1; do # it may still be the shell
+    kill -0 "$service" || fail "the service ended by itself"
+    sleep 0.1
+done
 leak='any(f["function"] == "Audit::record" and f["file"].endswith("service.cc") and f["line"] == 52 for f in s["frames"])'
 # The line that leaks holds most of what was allocated meanwhile and still lives. How much that is, depends on how often
 # the process gets the processor: beside it are at most 100 sessions.
