@@ -72,8 +72,9 @@ def findings_in(root, paths, clean=None, analyzer=False):
 
 
 def check(args):
-    # The headers of Windows are not those of this system.
-    paths = [path for path in args.paths or checks.files(checks.ROOT, ["src"], (".c", ".cc")) if "_windows" not in path]
+    # The headers of Windows and of macOS are not those of this system.
+    paths = args.paths or checks.files(checks.ROOT, ["src"], (".c", ".cc"))
+    paths = [path for path in paths if not re.search("_(windows|macos)", path)]
     return findings_in(checks.ROOT, paths, args.clean, args.analyzer)
 
 

@@ -65,7 +65,7 @@ mi__os_pressure_open(void)
 }
 
 bool
-mi__os_pressure_wait(int *fd, int64_t ms)
+mi__os_pressure_wait(int *fd, int64_t ms) // NOLINT(readability-non-const-parameter) os.h
 {
     (void)fd;
     mi__os_sleep_ms(ms);
@@ -79,7 +79,7 @@ mi__os_pressure_close(int fd)
 }
 
 bool
-mi__os_pressure_path(unsigned place, char *path, size_t size)
+mi__os_pressure_path(unsigned place, char *path, size_t size) // NOLINT(readability-non-const-parameter) os.h
 {
     (void)place;
     (void)path;
