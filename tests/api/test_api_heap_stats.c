@@ -266,6 +266,8 @@ test_text(void)
 int
 main(void)
 {
+    // Slices that a helper is just giving back count as neither free nor in use.
+    mi_option_set(mi_option_purge_thread, 1); // never
     test_heaps();
     test_ended_heaps_count_for_the_main_one();
     test_subprocess();
