@@ -229,7 +229,7 @@ growing_singleton(thread_heap_t *heap, size_t size, bool *zero)
     page_t *page = plain ? thread_heap_take_kept(heap, size) : NULL;
     *zero = false;
     if (page != NULL) {
-        heap->kept_slices--; // it comes back by the long way, which counts it
+        heap->kept_slices -= heap->kept_slices > 0; // it comes back by the long way, which counts it
     } else {
         page = roomy_singleton(heap, size, size + ROOM_SMALL, zero);
     }

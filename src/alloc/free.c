@@ -217,7 +217,7 @@ is_as_said(const void *p, size_t size, size_t align)
     return size == SIZE_MAX || (size <= bytes && (least >= bytes / 2 || may_be_short));
 }
 
-static MI_NOINLINE void
+MI_NOINLINE static void
 free_sized_closely(void *p, size_t size, size_t align)
 {
     if (p == NULL) {

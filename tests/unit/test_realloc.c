@@ -430,6 +430,27 @@ large_blocks_shrink_into_classes(void)
     check(misuses.count == 0);
 }
 
+// One that went out with its mark, was not counted by rare work, shrank and came back is kept uncounted.
+static void
+what_is_kept_uncounted_may_grow(void)
+{
+    start();
+    mi__free(mi__alloc(100000));
+    char *p = mi__alloc(100000);
+    mi__thread_heap_collect(mi__thread_heap);
+    check_equal(mi__thread_heap->kept_slices, 0);
+    check(mi__realloc(p, 60000, false) == p);
+    mi__free(p);
+    check(mi__thread_heap->kept[1] == mi__region_descriptor(p));
+    char *grows = mi__alloc(1000);
+    for (size_t size = 2000; size <= 32000; size += size) {
+        grows = mi__realloc(grows, size, false);
+    }
+    check(grows == p);
+    check_equal(mi__thread_heap->kept_slices, 0);
+    mi__free(grows);
+}
+
 static void
 blocks_of_a_class_do_not_grow_in_place(void)
 {
@@ -764,6 +785,7 @@ main(void)
         fresh_test(large_blocks_are_copied_to_memory_that_is_there),
         fresh_test(large_blocks_shrink_in_place),
         fresh_test(large_blocks_shrink_into_classes),
+        fresh_test(what_is_kept_uncounted_may_grow),
         fresh_test(blocks_of_a_class_do_not_grow_in_place),
         fresh_test(what_is_added_is_zero),
         fresh_test(growth_in_place_is_zero_too),
