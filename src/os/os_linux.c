@@ -8,8 +8,9 @@
 // Threads:     facts are written at start-up only
 // Invariants:  L1 no function changes errno
 //              L2 no function allocates
-// Not here:    environment, standard error, files → os_posix.c, what lies at an address → os_linux_places.c,
-//              huge pages and NUMA → os_linux_numa.c, threads → os_linux_threads.c, which memory → arena/
+// Not here:    access, environment, standard error, files → os_posix.c, what lies at an address →
+//              os_linux_places.c, huge pages and NUMA → os_linux_numa.c, threads → os_linux_threads.c,
+//              which memory → arena/
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -26,7 +27,6 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
-#include "base/check.h"
 #include "os/raw_calls.h"
 
 // Older kernel headers, and musl's own, lack it.
@@ -77,34 +77,18 @@ mi__os_page_size(void)
 }
 
 void *
-mi__os_reserve(size_t size, size_t align)
+mi__os_raw_reserve(size_t size)
 {
-    int saved = errno;
-    ASSERT(is_power_of_two(align));
-    // mmap aligns to a page by itself; for more, ask for what the worst case cuts off.
-    size_t spare = align > page_size ? align - page_size : 0;
-    if (size == 0 || spare > SIZE_MAX - size) {
-        return NULL;
-    }
     // Without MAP_NORESERVE: nothing is charged while there is no access, and a commit is then
     // charged as the system's overcommit rules say, so that a malloc of too much fails cleanly.
     atomic_add_relaxed(&calls_reserve, 1);
-    char *start = (char *)mmap(NULL, size + spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *start = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED) {
-        errno = saved;
         return NULL;
     }
-    size_t before = (size_t)(-(uintptr_t)start & (align - 1));
-    if (before > 0) {
-        munmap(start, before);
-    }
-    if (spare > before) {
-        munmap(start + before + size, spare - before);
-    }
     // Debuggers write core files of what is reserved, too, unless they are told not to: a terabyte.
-    madvise(start + before, size, MADV_DONTDUMP);
-    errno = saved;
-    return start + before;
+    madvise(start, size, MADV_DONTDUMP);
+    return start;
 }
 
 MI_START size_t
@@ -118,34 +102,17 @@ mi__os_cheap_reserve(void)
     return emulated ? (size_t)1 << EMULATED_RESERVE_LOG2 : SIZE_MAX;
 }
 
-void
-mi__os_unreserve(void *start, size_t size)
-{
-    int saved = errno;
-    munmap(start, size);
-    errno = saved;
-}
-
-static bool
-set_access(void *start, size_t size, int access)
-{
-    int saved = errno;
-    bool done = mprotect(start, size, access) == 0;
-    errno = saved;
-    return done;
-}
-
 bool
 mi__os_commit(void *start, size_t size)
 {
-    atomic_add_relaxed(&calls_commit, 1);
-    if (!set_access(start, size, PROT_READ | PROT_WRITE)) {
-        return false;
-    }
     int saved = errno;
-    madvise(start, size, MADV_DODUMP);
+    atomic_add_relaxed(&calls_commit, 1);
+    bool done = mprotect(start, size, PROT_READ | PROT_WRITE) == 0;
+    if (done) {
+        madvise(start, size, MADV_DODUMP);
+    }
     errno = saved;
-    return true;
+    return done;
 }
 
 bool
@@ -219,18 +186,6 @@ mi__os_resident(void *start, size_t size)
     }
     errno = saved;
     return resident * page_size;
-}
-
-bool
-mi__os_protect(void *start, size_t size)
-{
-    return set_access(start, size, PROT_NONE);
-}
-
-bool
-mi__os_unprotect(void *start, size_t size)
-{
-    return set_access(start, size, PROT_READ | PROT_WRITE);
 }
 
 void

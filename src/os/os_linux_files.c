@@ -192,17 +192,3 @@ mi__os_each_module(void (*each)(const os_module_t *module, void *arg), void *arg
     dl_iterate_phdr(visit, &to);
     errno = saved;
 }
-
-void
-mi__os_symbol(uintptr_t address, os_symbol_t *symbol)
-{
-    int saved = errno;
-    Dl_info info;
-    *symbol = (os_symbol_t){0};
-    if (dladdr((void *)address, &info) != 0) { // NOLINT(performance-no-int-to-ptr)
-        symbol->file = info.dli_fname;
-        symbol->function = info.dli_sname;
-        symbol->base = (uintptr_t)info.dli_fbase;
-    }
-    errno = saved;
-}

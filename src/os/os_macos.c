@@ -7,7 +7,7 @@
 // Threads:     facts are written at start-up only
 // Invariants:  L1 no function changes errno
 //              L2 no function allocates
-// Not here:    environment, standard error, files → os_posix.c, threads → os_macos_threads.c,
+// Not here:    environment, standard error, files, access → os_posix.c, threads → os_macos_threads.c,
 //              addresses → os_macos_places.c, what there is not → os_absent.c
 #include "os/os.h"
 
@@ -24,7 +24,6 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
-#include "base/check.h"
 #include "os/raw_calls.h"
 
 enum {
@@ -59,29 +58,11 @@ mi__os_page_size(void)
 }
 
 void *
-mi__os_reserve(size_t size, size_t align)
+mi__os_raw_reserve(size_t size)
 {
-    int saved = errno;
-    ASSERT(is_power_of_two(align));
-    size_t spare = align > page_size ? align - page_size : 0;
-    if (size == 0 || spare > SIZE_MAX - size) {
-        return NULL;
-    }
     atomic_add_relaxed(&calls_reserve, 1);
-    char *start = (char *)mmap(NULL, size + spare, PROT_NONE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, TAG, 0);
-    if (start == MAP_FAILED) {
-        errno = saved;
-        return NULL;
-    }
-    size_t before = (size_t)(-(uintptr_t)start & (align - 1));
-    if (before > 0) {
-        munmap(start, before);
-    }
-    if (spare > before) {
-        munmap(start + before + size, spare - before);
-    }
-    errno = saved;
-    return start + before;
+    void *start = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, TAG, 0);
+    return start == MAP_FAILED ? NULL : start;
 }
 
 size_t
@@ -90,28 +71,11 @@ mi__os_cheap_reserve(void)
     return SIZE_MAX;
 }
 
-void
-mi__os_unreserve(void *start, size_t size)
-{
-    int saved = errno;
-    munmap(start, size);
-    errno = saved;
-}
-
-static bool
-set_access(void *start, size_t size, int access)
-{
-    int saved = errno;
-    bool done = mprotect(start, size, access) == 0;
-    errno = saved;
-    return done;
-}
-
 bool
 mi__os_commit(void *start, size_t size)
 {
     atomic_add_relaxed(&calls_commit, 1);
-    return set_access(start, size, PROT_READ | PROT_WRITE);
+    return mi__os_unprotect(start, size);
 }
 
 // No advice of madvise here both gives memory back and has it read as zero. A fresh mapping in the place of
@@ -150,18 +114,6 @@ mi__os_resident(void *start, size_t size)
     }
     errno = saved;
     return resident * page_size;
-}
-
-bool
-mi__os_protect(void *start, size_t size)
-{
-    return set_access(start, size, PROT_NONE);
-}
-
-bool
-mi__os_unprotect(void *start, size_t size)
-{
-    return set_access(start, size, PROT_READ | PROT_WRITE);
 }
 
 // ---- clock and random numbers --------------------------------------------------------------

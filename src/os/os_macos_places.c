@@ -138,20 +138,6 @@ mi__os_module(uintptr_t address, char *name, size_t size, uintptr_t *offset)
     return found;
 }
 
-void
-mi__os_symbol(uintptr_t address, os_symbol_t *symbol)
-{
-    int saved = errno;
-    Dl_info info;
-    *symbol = (os_symbol_t){0};
-    if (dladdr((void *)address, &info) != 0) { // NOLINT(performance-no-int-to-ptr)
-        symbol->file = info.dli_fname;
-        symbol->function = info.dli_sname;
-        symbol->base = (uintptr_t)info.dli_fbase;
-    }
-    errno = saved;
-}
-
 // ---- modules -------------------------------------------------------------------------------
 
 // The next command of an image behind `command`, or the first; NULL: there is none.

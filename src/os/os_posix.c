@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// os_posix.c — the part of the ports to Linux and macOS that is the same: standard error, environment, files.
+// os_posix.c — the part of the ports to Linux and macOS that is the same: reserved memory and access to it,
+// standard error, environment, files, symbols.
 //
 // Owns:        the duplicate of standard error
 // Threads:     the duplicate is written at start-up only
@@ -12,14 +13,18 @@
 #endif
 #include "os/os.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bits.h"
+#include "base/check.h"
 #include "os/raw_calls.h"
 
 enum {
@@ -29,6 +34,63 @@ enum {
 };
 
 _Static_assert(OS_PATH_MAX >= PATH_MAX, "what realpath writes has room");
+
+// ---- memory --------------------------------------------------------------------------------
+
+void *
+mi__os_reserve(size_t size, size_t align)
+{
+    int saved = errno;
+    ASSERT(is_power_of_two(align));
+    // mmap aligns to a page by itself; for more, ask for what the worst case cuts off.
+    size_t spare = align > mi__os_page_size() ? align - mi__os_page_size() : 0;
+    if (size == 0 || spare > SIZE_MAX - size) {
+        return NULL;
+    }
+    char *start = (char *)mi__os_raw_reserve(size + spare);
+    if (start == NULL) {
+        errno = saved;
+        return NULL;
+    }
+    size_t before = (size_t)(-(uintptr_t)start & (align - 1));
+    if (before > 0) {
+        munmap(start, before);
+    }
+    if (spare > before) {
+        munmap(start + before + size, spare - before);
+    }
+    errno = saved;
+    return start + before;
+}
+
+void
+mi__os_unreserve(void *start, size_t size)
+{
+    int saved = errno;
+    munmap(start, size);
+    errno = saved;
+}
+
+static bool
+set_access(void *start, size_t size, int access)
+{
+    int saved = errno;
+    bool done = mprotect(start, size, access) == 0;
+    errno = saved;
+    return done;
+}
+
+bool
+mi__os_protect(void *start, size_t size)
+{
+    return set_access(start, size, PROT_NONE);
+}
+
+bool
+mi__os_unprotect(void *start, size_t size)
+{
+    return set_access(start, size, PROT_READ | PROT_WRITE);
+}
 
 // ---- standard error ------------------------------------------------------------------------
 
@@ -215,4 +277,20 @@ mi__os_wall_ns(void)
     clock_gettime(CLOCK_REALTIME, &now);
     errno = saved;
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+// ---- addresses -----------------------------------------------------------------------------
+
+void
+mi__os_symbol(uintptr_t address, os_symbol_t *symbol)
+{
+    int saved = errno;
+    Dl_info info;
+    *symbol = (os_symbol_t){0};
+    if (dladdr((void *)address, &info) != 0) { // NOLINT(performance-no-int-to-ptr)
+        symbol->file = info.dli_fname;
+        symbol->function = info.dli_sname;
+        symbol->base = (uintptr_t)info.dli_fbase;
+    }
+    errno = saved;
 }

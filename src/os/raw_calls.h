@@ -6,11 +6,14 @@
 //
 // Owns:        nothing
 // Threads:     any. All may change errno
-// Not here:    the bodies → os_linux_files.c, os_macos_places.c; who calls → os_posix.c, os_posix_threads.c
+// Not here:    the bodies → os_linux*.c, os_macos*.c; who calls → os_posix.c, os_posix_threads.c
 #ifndef MI_OS_RAW_CALLS_H
 #define MI_OS_RAW_CALLS_H
 
 #include "base/platform.h"
+
+// A mapping without access, which may be larger than memory; NULL when there is none.
+void *mi__os_raw_reserve(size_t size);
 
 long mi__os_raw_open(const char *path, int flags, unsigned mode);
 long mi__os_raw_write(int fd, const void *bytes, size_t length);

@@ -528,17 +528,24 @@ blocks_of_orphans_are_held_and_sent(void)
     check(mi__page_of(blocks[0]) == NULL);
 }
 
-static void
-our_own_page_may_have_been_somebody_elses(void)
+// Blocks are held while the page is an orphan's; then it is ours.
+static page_t *
+hold_and_adopt(void)
 {
-    start();
     run_thread(leave_blocks, NULL);
-    // Held while the page is an orphan's, sent when it is ours.
     for (size_t i = 0; i < 20; i++) {
         mi__free(blocks[i]);
     }
     page_t *page = mi__registry_adopt_page(mi__thread_heap, sizeclass_of(100));
     check(page == mi__page_of(blocks[0]));
+    return page;
+}
+
+static void
+our_own_page_may_have_been_somebody_elses(void)
+{
+    start();
+    page_t *page = hold_and_adopt();
     mi__held_flush(mi__thread_heap);
     check_equal(mi__page_blocks_granted(page), 50);
     check(mi__remote_drain(&mi__thread_heap->owner) == page);
@@ -551,12 +558,7 @@ static void
 collecting_takes_in_what_was_held_of_it(void)
 {
     start();
-    run_thread(leave_blocks, NULL);
-    for (size_t i = 0; i < 20; i++) {
-        mi__free(blocks[i]);
-    }
-    page_t *page = mi__registry_adopt_page(mi__thread_heap, sizeclass_of(100));
-    check(page == mi__page_of(blocks[0]));
+    page_t *page = hold_and_adopt();
     mi__thread_heap_collect(mi__thread_heap);
     check_equal(mi__page_blocks_granted(page), 30);
     check(atomic_get_relaxed(&mi__thread_heap->owner.pending) == NULL);
